@@ -1,0 +1,39 @@
+// Package schema is the event contract: it compiles a table's JSON Schema,
+// decodes request bodies into the table's columns, and gives those columns one
+// byte form that the journal stores and the Parquet encoder reads.
+//
+// It imports nothing of Parquay's.
+package schema
+
+// Kind is a column's type, the same in the batch, the journal and the file.
+type Kind uint8
+
+// The kinds, with what a value of each is in a [Vector] and in a Parquet file.
+const (
+	String     Kind = iota + 1 // UTF-8 bytes; BYTE_ARRAY (STRING)
+	Int32                      // int64 within int32; INT32
+	Int64                      // int64; INT64
+	Double                     // float64; DOUBLE
+	Bool                       // 0 or 1; BOOLEAN
+	Timestamp                  // microseconds since the epoch, UTC; INT64 (TIMESTAMP(MICROS, UTC))
+	Decimal                    // the unscaled value; INT64 (DECIMAL(Precision, Scale))
+	StringMap                  // pairs of strings, in the event's order; MAP<STRING, STRING>
+	StringList                 // strings; LIST<STRING>
+)
+
+// Encoding is a schema's hint to the file encoder (x-encoding).
+type Encoding uint8
+
+// The encoding hints. EncodingAuto leaves the choice to the encoder.
+const (
+	EncodingAuto Encoding = iota
+	EncodingDictionary
+	EncodingPlain
+	EncodingDelta
+)
+
+// The columns that the gateway itself fills.
+const (
+	ReceivedAt = "received_at" // Timestamp, required, in every table
+	Extra      = "_extra"      // String holding a JSON object, in tables that keep unknown fields
+)
