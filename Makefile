@@ -1,0 +1,77 @@
+# Everything a developer does here is a target; `make help` lists them.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+# Tools are installed with the Go toolchain into a folder that git ignores, once per pinned version.
+TOOLS       := $(CURDIR)/.cache/bin
+VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+export PATH := $(TOOLS):$(PATH)
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFILES   := git ls-files --cached --others --exclude-standard '*.go'
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+BENCH     ?= .
+
+# Modules of their own (the black box tests) keep their dependencies out of the product's.
+MODULES := $(patsubst %/go.mod,%,$(wildcard loadtest/go.mod loadtest/*/go.mod))
+
+# install NAME MODULE@VERSION: a stamp beside the binary says which version it is.
+tool = $(TOOLS)/.$(notdir $(firstword $(subst @, ,$(1))))-$(lastword $(subst @, ,$(1)))
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+
+.PHONY: run
+run: build ## Build and run on 127.0.0.1:8080, files under ./parquay-data/bucket
+	PARQUAY_LOG_FORMAT=$${PARQUAY_LOG_FORMAT-text} PARQUAY_FLUSH_INTERVAL=$${PARQUAY_FLUSH_INTERVAL-5s} bin/parquay serve
+
+.PHONY: build
+build: ## Build the static binary bin/parquay
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/parquay ./cmd/parquay
+
+.PHONY: test
+test: $(call tool,$(VERSITYGW)) ## Run every test, with the race detector (installs versitygw once)
+	go test -race ./...
+	@set -e; for m in $(MODULES); do echo "go -C $$m test ./..."; go -C $$m test -count=1 ./...; done
+
+.PHONY: lint
+lint: $(call tool,$(GOFUMPT)) $(call tool,$(STATICCHECK)) $(call tool,$(GOVULNCHECK)) ## gofumpt, vet, staticcheck, govulncheck and the import rule
+	@bad=$$($(GOFILES) | xargs gofumpt -l) && [ -z "$$bad" ] || { printf 'gofumpt would change:\n%s\n' "$$bad"; exit 1; }
+	@set -e; for m in . $(MODULES); do echo "go vet, staticcheck: $$m"; (cd $$m && go vet ./... && staticcheck ./...); done
+	@.ci/vulncheck
+	go test -run '^TestImports$$' ./cmd/parquay
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks BENCH (all) for BENCHTIME (1s) each
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: e2e
+e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the real binary, killed under load
+	go -C loadtest/e2e test -count=1 -v ./...
+
+.PHONY: tools
+tools: $(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK),$(call tool,$(t))) ## Install the pinned tools into .cache/bin
+
+.PHONY: clean
+clean: ## Remove what was built; tools and data stay
+	rm -rf bin
+
+define install
+$(call tool,$(1)):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOFLAGS= go install $(1)
+	@rm -f $(TOOLS)/.$(notdir $(firstword $(subst @, ,$(1))))-*; touch $$@
+endef
+$(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK),$(eval $(call install,$(t))))
