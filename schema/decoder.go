@@ -17,9 +17,6 @@ type EventError struct {
 	Message string `json:"message"`
 }
 
-// Code is the closed set of reasons (docs/schemas.md lists them).
-type Code string
-
 // SyntaxError is returned for a body that can't be split into JSON values.
 // Nothing of such a body is accepted.
 type SyntaxError struct {

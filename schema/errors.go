@@ -7,4 +7,6 @@ var (
 	ErrFingerprint = errors.New("batch belongs to another schema")
 	// ErrCorrupt is returned for bytes that are no batch.
 	ErrCorrupt = errors.New("corrupt batch")
+	// ErrFull is returned when a column would come to hold 4 GiB of text.
+	ErrFull = errors.New("columns are full")
 )

@@ -21,6 +21,45 @@ const (
 	StringList                 // strings; LIST<STRING>
 )
 
+// String is the kind's name in messages.
+func (k Kind) String() string {
+	switch k {
+	case String:
+		return "string"
+	case Int32:
+		return "int32"
+	case Int64:
+		return "int64"
+	case Double:
+		return "double"
+	case Bool:
+		return "boolean"
+	case Timestamp:
+		return "timestamp"
+	case Decimal:
+		return "decimal"
+	case StringMap:
+		return "map of strings"
+	case StringList:
+		return "list of strings"
+	}
+	return "unknown kind"
+}
+
+// width is the number of bytes of a value of fixed width, 0 for strings and for
+// collections of them.
+func (k Kind) width() int {
+	switch k {
+	case Bool:
+		return 1
+	case Int32:
+		return 4
+	case Int64, Double, Timestamp, Decimal:
+		return 8
+	}
+	return 0
+}
+
 // Encoding is a schema's hint to the file encoder (x-encoding).
 type Encoding uint8
 

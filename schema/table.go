@@ -1,5 +1,12 @@
 package schema
 
+import (
+	"encoding/binary"
+	"hash/fnv"
+)
+
+// A compiled schema: what a table's columns are, and what their values must be.
+
 // Column describes one column of a table.
 type Column struct {
 	Name        string // lower-case, valid in Athena
@@ -17,21 +24,12 @@ type Table struct {
 	document    []byte
 	fingerprint uint64
 	columns     []Column
+	rules       []rule         // what the values of each of the document's columns must satisfy
+	byName      map[string]int // the document's columns: the fields that an event may name
 	idColumn    int
 	timeColumn  int
+	keepExtra   bool
 }
-
-// Compile reads a JSON Schema document (draft 2020-12, the subset of
-// docs/schemas.md). An unsupported keyword or an impossible combination is an
-// error that names its JSON pointer.
-func Compile(name string, document []byte) (*Table, error) { panic("seam") }
-
-// Events returns the built-in table of message events.
-func Events() *Table { panic("seam") }
-
-// Rejected returns the built-in table of events that a schema refused.
-// Its columns are table, code, field, message, raw and received_at.
-func Rejected() *Table { panic("seam") }
 
 // Name is the table's name: the last part of its route and the folder of its files.
 func (t *Table) Name() string { return t.name }
@@ -40,14 +38,25 @@ func (t *Table) Name() string { return t.name }
 // gives an equal table: it is what a window's header stores.
 func (t *Table) Document() []byte { return t.document }
 
-// Fingerprint identifies the table's name and columns (names, kinds, order,
-// nullability): it stands in every batch's bytes, so that a batch is never read
-// as another table's.
+// Fingerprint identifies what the byte form of the table's rows depends on, its
+// name and columns (names, kinds, order, nullability, precision and scale). It
+// stands in every batch's bytes, so that a batch is never read as another
+// table's.
 func (t *Table) Fingerprint() uint64 { return t.fingerprint }
 
 // Columns lists the columns in the order that every batch has them: the
 // document's, then received_at, then _extra where unknown fields are kept.
 func (t *Table) Columns() []Column { return t.columns }
+
+// Index is the position of the named column, -1 if there is none.
+func (t *Table) Index(name string) int {
+	for i := range t.columns {
+		if t.columns[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
 
 // IDColumn is the index of the x-role id column, -1 if there is none.
 func (t *Table) IDColumn() int { return t.idColumn }
@@ -55,3 +64,28 @@ func (t *Table) IDColumn() int { return t.idColumn }
 // TimeColumn is the index of the column whose hour a row is filed under: the
 // x-role time column, or received_at in a table without one.
 func (t *Table) TimeColumn() int { return t.timeColumn }
+
+// receivedColumn is the index of received_at, which follows the document's columns.
+func (t *Table) receivedColumn() int { return len(t.rules) }
+
+// extraColumn is the index of _extra, in a table that keeps unknown fields.
+func (t *Table) extraColumn() int { return len(t.rules) + 1 }
+
+// computeFingerprint hashes (FNV-1a) the name and the columns, each text behind
+// its length so that no two tables share an input.
+func (t *Table) computeFingerprint() uint64 {
+	text := func(b []byte, s string) []byte {
+		return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+	}
+	b := text(nil, t.name)
+	for _, c := range t.columns {
+		b = text(b, c.Name)
+		b = append(b, byte(c.Kind), byte(c.Precision), byte(c.Scale), 0)
+		if c.Required {
+			b[len(b)-1] = 1
+		}
+	}
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
+}

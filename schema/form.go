@@ -1,0 +1,164 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+)
+
+// The byte form of columns, which FORMAT.md draws: what the journal stores and
+// recovery reads.
+
+const (
+	formVersion = 1
+	formHeader  = 16 // bytes before the modes
+
+	// maxSame bounds the rows of a value stored once, so that a few corrupt
+	// bytes can't ask for gigabytes of equal values.
+	maxSame = 1 << 16
+)
+
+// mode says how a column's section is stored.
+type mode uint8
+
+const (
+	modeNone mode = iota // no row has a value; there is no section
+	modeAll              // every row has one
+	modeSome             // some have: a bitmap comes first
+	modeSame             // every row has the same value of fixed width, stored once
+	modes
+)
+
+// AppendTo appends the byte form of all rows to dst.
+func (c *Columns) AppendTo(dst []byte) []byte {
+	dst = append(dst, formVersion, 0)
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(c.vectors)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(c.rows))
+	dst = binary.LittleEndian.AppendUint64(dst, c.table.fingerprint)
+	at := len(dst)
+	for i := range c.vectors {
+		dst = append(dst, byte(c.vectors[i].mode()))
+	}
+	for i := range c.vectors {
+		dst = c.vectors[i].appendTo(dst, mode(dst[at+i]))
+	}
+	return dst
+}
+
+// AppendBatch adds the rows of a batch's byte form. It checks every length and
+// offset first, and adds nothing when it returns an error: ErrFingerprint for
+// another table's bytes, ErrCorrupt for bytes that no Columns has written, and
+// ErrFull when a column would come to hold more text than its offsets can count.
+// It keeps no reference to b.
+func (c *Columns) AppendBatch(b []byte) error {
+	if len(b) < formHeader+len(c.vectors) || b[0] != formVersion || b[1] != 0 {
+		return ErrCorrupt
+	}
+	if binary.LittleEndian.Uint64(b[8:]) != c.table.fingerprint {
+		return ErrFingerprint
+	}
+	if int(binary.LittleEndian.Uint16(b[2:])) != len(c.vectors) {
+		return ErrCorrupt
+	}
+	rows := int(binary.LittleEndian.Uint32(b[4:]))
+	modes, rest := b[formHeader:][:len(c.vectors)], b[formHeader+len(c.vectors):]
+	c.sections = c.sections[:0]
+	for i := range c.vectors {
+		s := section{mode: mode(modes[i]), rows: rows}
+		if c.table.columns[i].Required && rows > 0 && s.mode != modeAll && s.mode != modeSame {
+			return ErrCorrupt
+		}
+		var ok bool
+		if rest, ok = s.parse(c.vectors[i].kind, rest); !ok {
+			return ErrCorrupt
+		}
+		if len(c.vectors[i].text)+len(s.text) > math.MaxUint32 {
+			return ErrFull
+		}
+		c.sections = append(c.sections, s)
+	}
+	if len(rest) > 0 {
+		return ErrCorrupt
+	}
+	for i := range c.vectors {
+		c.vectors[i].concat(c.rows, &c.sections[i])
+	}
+	clear(c.sections) // they alias b
+	c.rows += rows
+	c.endRows()
+	return nil
+}
+
+// mode is the one in which the column is stored.
+func (v *Vector) mode() mode {
+	switch w := v.kind.width(); {
+	case v.present == 0:
+		return modeNone
+	case v.present < v.rows:
+		return modeSome
+	case w > 0 && 1 < v.rows && v.rows <= maxSame && bytes.Equal(v.fixed[w:], v.fixed[:len(v.fixed)-w]):
+		return modeSame
+	}
+	return modeAll
+}
+
+// appendTo appends the column's section.
+func (v *Vector) appendTo(dst []byte, m mode) []byte {
+	missing := v.rows - v.stored
+	w := v.kind.width()
+	switch {
+	case m == modeNone:
+		return dst
+	case m == modeSame:
+		return append(dst, v.fixed[:w]...)
+	case m == modeSome:
+		at := len(dst)
+		dst = append(dst, v.bits...)
+		if len(v.bits) == 0 {
+			dst = bitmap(dst).addOnes(0, v.stored)
+		}
+		dst = append(dst, make([]byte, (v.rows+7)>>3-(len(dst)-at))...)
+	}
+	if w > 0 {
+		return append(append(dst, v.fixed...), make([]byte, w*missing)...)
+	}
+	dst = append(dst, v.ends...)
+	dst = appendOffsets(dst, v.ends.last(), missing)
+	dst = append(dst, v.elements...)
+	return append(dst, v.text...)
+}
+
+// concat adds the rows of a section behind the first `rows` ones.
+func (v *Vector) concat(rows int, s *section) {
+	if s.mode == modeNone {
+		return
+	}
+	v.store(rows)
+	if s.mode == modeSome {
+		v.needBits()
+		v.bits = v.bits.concat(v.stored, s.bits, s.rows)
+	} else if len(v.bits) > 0 {
+		v.bits = v.bits.addOnes(v.stored, s.rows)
+	}
+	switch v.kind {
+	case String:
+		v.ends = v.ends.concat(s.ends, len(v.text))
+	case StringList:
+		v.ends = v.ends.concat(s.ends, v.elements.len())
+		v.elements = v.elements.concat(s.elements, len(v.text))
+	case StringMap:
+		v.ends = v.ends.concat(s.ends, v.elements.len()/2)
+		v.elements = v.elements.concat(s.elements, len(v.text))
+	default:
+		copies := 1
+		if s.mode == modeSame {
+			copies = s.rows
+		}
+		for range copies {
+			v.fixed = append(v.fixed, s.fixed...)
+		}
+	}
+	v.text = append(v.text, s.text...)
+	v.stored += s.rows
+	v.present += s.present
+}

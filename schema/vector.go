@@ -1,0 +1,208 @@
+package schema
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// One column's values, held in the bytes that the journal stores.
+
+// Vector is one column's values. Rows are numbered from 0. The slices that its
+// methods return alias the vector and are valid until it changes.
+//
+// A vector stores its first `stored` rows; those after have no value. So a
+// column that no event names costs nothing, however many rows there are.
+type Vector struct {
+	kind    Kind
+	rows    int
+	stored  int
+	present int    // rows with a value
+	bits    bitmap // which stored rows have a value; empty while all of them have
+
+	fixed    []byte  // kinds of fixed width: the stored rows' values, 0 where there is none
+	ends     offsets // String: where each stored row's text ends; collections: its elements
+	elements offsets // collections: where each element's text ends; a map's pair is two
+	text     []byte
+}
+
+// Kind is the column's kind.
+func (v *Vector) Kind() Kind { return v.kind }
+
+// AllPresent says that no row lacks a value, NonePresent that every row does.
+func (v *Vector) AllPresent() bool { return v.present == v.rows }
+
+// NonePresent says that no row has a value.
+func (v *Vector) NonePresent() bool { return v.present == 0 }
+
+// Present says whether the row has a value.
+func (v *Vector) Present(row int) bool {
+	return row < v.stored && (len(v.bits) == 0 || v.bits.at(row))
+}
+
+// Int64 is the value of an Int32, Int64, Bool, Timestamp or Decimal column; 0
+// where the row has none.
+func (v *Vector) Int64(row int) int64 {
+	if row >= v.stored {
+		return 0
+	}
+	switch v.kind.width() {
+	case 1:
+		return int64(v.fixed[row])
+	case 4:
+		return int64(int32(binary.LittleEndian.Uint32(v.fixed[4*row:])))
+	}
+	return int64(binary.LittleEndian.Uint64(v.fixed[8*row:]))
+}
+
+// Float64 is the value of a Double column; 0 where the row has none.
+func (v *Vector) Float64(row int) float64 {
+	return math.Float64frombits(uint64(v.Int64(row)))
+}
+
+// Bytes is the value of a String column; empty where the row has none.
+func (v *Vector) Bytes(row int) []byte {
+	if row >= v.stored {
+		return nil
+	}
+	return v.text[v.ends.before(row):v.ends.at(row):v.ends.at(row)]
+}
+
+// Elements returns the range [from, to) of a row's elements in a StringList or
+// StringMap column.
+func (v *Vector) Elements(row int) (from, to int) {
+	if row >= v.stored {
+		return 0, 0
+	}
+	return v.ends.before(row), v.ends.at(row)
+}
+
+// Element is element i of a StringList, or the value of pair i of a StringMap.
+func (v *Vector) Element(i int) []byte {
+	if v.kind == StringMap {
+		i = 2*i + 1
+	}
+	return v.element(i)
+}
+
+// Key is the key of pair i of a StringMap.
+func (v *Vector) Key(i int) []byte { return v.element(2 * i) }
+
+func (v *Vector) element(i int) []byte {
+	return v.text[v.elements.before(i):v.elements.at(i):v.elements.at(i)]
+}
+
+// size is the number of bytes that the values occupy.
+func (v *Vector) size() int {
+	return len(v.bits) + len(v.fixed) + len(v.ends) + len(v.elements) + len(v.text)
+}
+
+// reset removes all rows and keeps the memory.
+func (v *Vector) reset() {
+	*v = Vector{
+		kind: v.kind, bits: v.bits[:0], fixed: v.fixed[:0],
+		ends: v.ends[:0], elements: v.elements[:0], text: v.text[:0],
+	}
+}
+
+// begin makes the row, which must not be stored yet, the next one that a value
+// is added for.
+func (v *Vector) begin(row int) {
+	v.store(row)
+	if len(v.bits) > 0 {
+		v.bits = v.bits.add(row, true)
+	}
+	v.stored = row + 1
+	v.present++
+}
+
+// store stores rows without a value until that many rows are stored.
+func (v *Vector) store(rows int) {
+	missing := rows - v.stored
+	if missing <= 0 {
+		return
+	}
+	v.needBits()
+	v.bits = v.bits.addZeros(v.stored, missing)
+	if w := v.kind.width(); w > 0 {
+		v.fixed = append(v.fixed, make([]byte, w*missing)...)
+	} else {
+		v.ends = appendOffsets(v.ends, v.ends.last(), missing)
+	}
+	v.stored = rows
+}
+
+// needBits writes down which rows have a value, now that not all of them do.
+func (v *Vector) needBits() {
+	if len(v.bits) == 0 {
+		v.bits = v.bits.addOnes(0, v.stored)
+	}
+}
+
+// setInt64 gives the row, beyond all stored ones, a value of a kind of fixed width.
+func (v *Vector) setInt64(row int, x int64) {
+	v.begin(row)
+	switch v.kind.width() {
+	case 1:
+		v.fixed = append(v.fixed, byte(x))
+	case 4:
+		v.fixed = binary.LittleEndian.AppendUint32(v.fixed, uint32(x))
+	default:
+		v.fixed = binary.LittleEndian.AppendUint64(v.fixed, uint64(x))
+	}
+}
+
+// setFloat64 gives the row, beyond all stored ones, a value of a Double column.
+func (v *Vector) setFloat64(row int, x float64) {
+	v.setInt64(row, int64(math.Float64bits(x)))
+}
+
+// setString gives the row, beyond all stored ones, a text.
+func (v *Vector) setString(row int, s string) {
+	v.begin(row)
+	v.text = append(v.text, s...)
+	v.ends = v.ends.add(len(v.text))
+}
+
+// addElement adds a string to the collection that endElements gives to a row.
+func (v *Vector) addElement(s string) {
+	v.text = append(v.text, s...)
+	v.elements = v.elements.add(len(v.text))
+}
+
+// endElements gives the row, beyond all stored ones, the elements that no row has yet.
+func (v *Vector) endElements(row int) {
+	v.begin(row)
+	n := v.elements.len()
+	if v.kind == StringMap {
+		n /= 2
+	}
+	v.ends = v.ends.add(n)
+}
+
+// truncate removes the rows from the given one on, which may hold a value in one
+// row at most, and elements that no row has.
+func (v *Vector) truncate(row int) {
+	if v.stored > row {
+		if v.Present(row) {
+			v.present--
+		}
+		v.stored = row
+		v.bits = v.bits.truncate(row)
+		if w := v.kind.width(); w > 0 {
+			v.fixed = v.fixed[:w*row]
+		} else {
+			v.ends = v.ends[:4*row]
+		}
+	}
+	switch v.kind {
+	case String:
+		v.text = v.text[:v.ends.last()]
+	case StringMap, StringList:
+		n := v.ends.last()
+		if v.kind == StringMap {
+			n *= 2
+		}
+		v.elements = v.elements[:4*n]
+		v.text = v.text[:v.elements.last()]
+	}
+}
