@@ -1,0 +1,75 @@
+// The causes of a 4xx, each with what its answer says. problemOf maps them.
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// errNoRoute is returned for a path that nothing is served under.
+var errNoRoute = errors.New("no such path")
+
+// unknownTableError is a POST to a table that is not there, or not for posting.
+type unknownTableError struct {
+	name  string
+	known []string
+}
+
+func (e *unknownTableError) Error() string {
+	return fmt.Sprintf("no events can be posted to %q; the tables are: %s", clip(e.name, 64), strings.Join(e.known, ", "))
+}
+
+// methodError is a request whose path takes other methods.
+type methodError struct{ allowed string }
+
+func (e *methodError) Error() string { return "the methods allowed here are: " + e.allowed }
+
+// codingError is a Content-Encoding that can't be undone.
+type codingError struct{ value string }
+
+func (e *codingError) Error() string {
+	return fmt.Sprintf("Content-Encoding %q is not taken: use one of %s, or none", clip(e.value, 64), acceptEncoding)
+}
+
+// corruptError is a body that does not decompress.
+type corruptError struct {
+	coding coding
+	err    error
+}
+
+func (e *corruptError) Error() string { return fmt.Sprintf("decompress %s: %v", e.coding, e.err) }
+func (e *corruptError) Unwrap() error { return e.err }
+
+// tooLargeError is a body over a limit.
+type tooLargeError struct {
+	limit   int64
+	decoded bool
+}
+
+func (e *tooLargeError) Error() string {
+	if e.decoded {
+		return fmt.Sprintf("the decompressed body has more than %d bytes", e.limit)
+	}
+	return fmt.Sprintf("the body has more than %d bytes", e.limit)
+}
+
+// bodyError is a body that did not arrive.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return fmt.Sprintf("read the body: %v", e.err) }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// refusedError is a body none of whose events was accepted.
+type refusedError struct{ outcome }
+
+func (e *refusedError) Error() string { return fmt.Sprintf("all %d events were rejected", e.Rejected) }
+
+// clip shortens a client's text that is repeated in an answer or a log line.
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "…"
+	}
+	return s
+}

@@ -1,0 +1,68 @@
+// The seams: where batches go, and who a request's tenant is.
+
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"parquay/schema"
+)
+
+// Intake takes requests' batches and makes them durable. It is safe for
+// concurrent use.
+type Intake interface {
+	// Reserve admits a request that will hold so many bytes of memory, or says
+	// at once why not, with one of this package's errors. It never waits.
+	Reserve(tenant string, bytes int64) (Reservation, error)
+}
+
+// Reservation is the memory that one request may hold. It is used by one
+// goroutine at a time.
+type Reservation = interface {
+	// Grow reserves more. It never waits, and fails as Reserve does.
+	Grow(bytes int64) error
+	// Commit returns nil only once all batches are durable at the configured
+	// level (I1). It takes over the batches and their memory: nobody changes
+	// them from then on, even when it returns an error. It is called at most
+	// once. When ctx ends first its error is returned, and whether the batches
+	// will be durable is unknown.
+	Commit(ctx context.Context, batches []*schema.Batch) error
+	// Release gives back what was not committed. It is called at least once,
+	// and nothing but Release is called after it.
+	Release()
+}
+
+// The errors of an Intake that have an answer of their own. Any other is a 500.
+var (
+	// ErrTenantFull is returned when the tenant's share of the memory is taken (429).
+	ErrTenantFull = errors.New("the tenant's buffer is full")
+	// ErrTooLarge is returned when a request would not fit even if nothing else
+	// were held: sending it again can't help (413).
+	ErrTooLarge = errors.New("the request needs more memory than its tenant may have")
+	// ErrBusy is returned when the memory of the whole process is taken (503).
+	ErrBusy = errors.New("the memory budget is used up")
+	// ErrJournalFull is returned when the journal is at its limit, or its disk
+	// is full (503).
+	ErrJournalFull = errors.New("the journal is full")
+	// ErrFailed is returned once the journal has failed: this process will not
+	// accept anything again (503, I5).
+	ErrFailed = errors.New("the journal has failed")
+	// ErrStopping is returned once the gateway is stopping (503).
+	ErrStopping = errors.New("the gateway is stopping")
+)
+
+// DefaultTenant owns every event while no credentials are configured.
+const DefaultTenant = "default"
+
+// Authenticator says whose request it is, from its credentials alone, never from
+// the path or the body (I8). It is safe for concurrent use.
+type Authenticator interface {
+	Tenant(r *http.Request) (string, error)
+}
+
+// anonymous is the Authenticator where no credentials are configured.
+type anonymous struct{}
+
+func (anonymous) Tenant(*http.Request) (string, error) { return DefaultTenant, nil }

@@ -1,0 +1,57 @@
+// The outermost middleware: what each request counts as, in metrics and log.
+
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// observe counts and logs every request once it is answered.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		rec := &recorder{ResponseWriter: w}
+		s.metrics.inFlight.Inc()
+		defer func() { // also when a handler aborts the connection by a panic
+			s.metrics.inFlight.Dec()
+			took := time.Since(started)
+			route := chi.RouteContext(r.Context()).RoutePattern()
+			if route == "" {
+				route = "none"
+			}
+			s.metrics.request(route, rec.status, took)
+			s.log.request(r, rec, route, took)
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+// recorder is a ResponseWriter that remembers what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status  int   // 0 until something was written
+	written int64 // bytes of the body
+	err     error // the cause of a problem
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 { // 1xx are not the answer
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.written += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
