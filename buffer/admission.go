@@ -1,0 +1,233 @@
+// Admission: every byte of a body or batch is reserved before it is held (I6).
+
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"parquay/buffer/journal"
+	"parquay/schema"
+)
+
+// batchOverhead is what a batch costs beside its bytes: its struct, its slot in
+// the ring and the allocator's rounding.
+const batchOverhead = 256
+
+func cost(batch *schema.Batch) int64 { return int64(len(batch.Bytes)) + batchOverhead }
+
+// Reserve admits bytes of memory for one request of tenant: its body and its
+// batches. It never waits. The error is ErrTenantFull, ErrBusy, ErrTooLarge,
+// ErrJournalFull, ErrFailed or ErrStopping.
+func (b *Buffer) Reserve(tenant string, bytes int64) (*Reservation, error) {
+	if err := b.admits(); err != nil {
+		b.metrics.refused(err)
+		return nil, err
+	}
+	r := &Reservation{b: b, t: b.tenants.pin(b, tenant)}
+	if err := r.Grow(bytes); err != nil {
+		r.Release()
+		return nil, err
+	}
+	return r, nil
+}
+
+// admits says why no request at all can be taken, if so.
+func (b *Buffer) admits() error {
+	if err := b.failure.Load(); err != nil {
+		return *err
+	}
+	if b.stopping.Load() {
+		return ErrStopping
+	}
+	return b.room()
+}
+
+// room says whether the journal may grow.
+func (b *Buffer) room() error {
+	if b.cfg.Medium.Usage() >= b.cfg.JournalLimit ||
+		b.pendingCount.Load() >= maxPendingWindows ||
+		b.disk.free(b.cfg.Medium, b.cfg.Now()) < b.cfg.MinFree {
+		return ErrJournalFull
+	}
+	return nil
+}
+
+// Reservation is the memory of one request. It is not safe for concurrent use.
+type Reservation struct {
+	b     *Buffer
+	t     *tenant
+	bytes int64
+}
+
+// Grow reserves more. It never waits; its errors are Reserve's.
+func (r *Reservation) Grow(bytes int64) error {
+	err := r.grow(bytes)
+	if err != nil {
+		r.b.metrics.refused(err)
+	}
+	return err
+}
+
+func (r *Reservation) grow(bytes int64) error {
+	if total := r.bytes + bytes; total > r.b.cfg.RingBytes || total > r.b.cfg.Memory {
+		return ErrTooLarge
+	}
+	if !r.t.take(bytes, r.b.cfg.RingBytes) {
+		return ErrTenantFull
+	}
+	if !r.b.budget.take(bytes) {
+		r.t.give(bytes)
+		r.b.committer.press()
+		return ErrBusy
+	}
+	r.bytes += bytes
+	if r.b.budget.pressed() {
+		r.b.committer.press()
+	}
+	return nil
+}
+
+// Commit makes the batches durable at the configured level before it returns
+// nil (I1): the caller MUST NOT acknowledge them otherwise. They share a frame, so
+// either all of them are durable or none is acknowledged. The batches and their
+// memory pass to the buffer; the rest of the reservation stays until Release.
+//
+// When ctx ends first, its error is returned and the outcome is unknown.
+func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	held := int64(0)
+	for _, batch := range batches {
+		held += cost(batch)
+	}
+	if framed(batches) > journal.MaxFrame {
+		return ErrTooLarge
+	}
+	if held > r.bytes {
+		if err := r.Grow(held - r.bytes); err != nil {
+			return err
+		}
+	}
+	r.bytes -= held
+	c := &commit{tenant: r.t, batches: batches, held: held, done: make(chan error, 1)}
+	if err := r.b.committer.enqueue(c); err != nil {
+		c.release(r.b)
+		return err
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the journal: %w", ctx.Err())
+	}
+}
+
+// Release gives back what was not committed. It may be called at any time.
+func (r *Reservation) Release() {
+	if r.t == nil {
+		return
+	}
+	r.b.budget.give(r.bytes)
+	r.t.give(r.bytes)
+	r.t.unpin()
+	r.bytes, r.t = 0, nil
+}
+
+// framed is an upper bound of the bytes that the batches take in a frame.
+func framed(batches []*schema.Batch) int {
+	n := 256
+	for _, batch := range batches {
+		n += len(batch.Bytes) + len(batch.Tenant) + 64
+	}
+	return n
+}
+
+// budget counts the bytes of the whole process.
+type budget struct {
+	limit     int64
+	used      atomic.Int64
+	replaying atomic.Bool // a quarter is kept for a window being replayed
+	waiting   atomic.Bool // the replayer waits for freed
+	freed     chan struct{}
+}
+
+func (b *budget) init(limit int64) {
+	b.limit = limit
+	b.freed = make(chan struct{}, 1)
+}
+
+// ceiling is what live requests may use. A window being replayed gets the rest,
+// so that neither can starve the other.
+func (b *budget) ceiling() int64 {
+	if b.replaying.Load() {
+		return b.limit - b.limit/4
+	}
+	return b.limit
+}
+
+func (b *budget) take(n int64) bool { return takeUpTo(&b.used, n, b.ceiling()) }
+
+// pressed says that the window should end early to make room.
+func (b *budget) pressed() bool { return b.used.Load() > b.ceiling()/4*3 }
+
+func (b *budget) give(n int64) {
+	b.used.Add(-n)
+	if b.waiting.Load() {
+		select {
+		case b.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait takes n bytes for the replayer, the only caller, as soon as they are free.
+func (b *budget) wait(ctx context.Context, n int64) error {
+	b.waiting.Store(true)
+	defer b.waiting.Store(false)
+	for !takeUpTo(&b.used, n, b.limit) {
+		select {
+		case <-b.freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// takeUpTo adds n to used unless that exceeds limit.
+func takeUpTo(used *atomic.Int64, n, limit int64) bool {
+	for {
+		old := used.Load()
+		if old+n > limit {
+			return false
+		}
+		if used.CompareAndSwap(old, old+n) {
+			return true
+		}
+	}
+}
+
+// diskGauge remembers the free bytes of the journal's disk for a second, since
+// every request asks.
+type diskGauge struct {
+	asked atomic.Int64 // unix nanoseconds of the last answer
+	bytes atomic.Int64
+}
+
+func (d *diskGauge) free(medium journal.Medium, now time.Time) int64 {
+	asked := d.asked.Load()
+	if age := now.UnixNano() - asked; age >= 0 && age < int64(time.Second) {
+		return d.bytes.Load()
+	}
+	if free, err := medium.Free(); err == nil {
+		d.bytes.Store(free)
+		d.asked.Store(now.UnixNano())
+		return free
+	}
+	// A disk that can't be asked will say so at the next write.
+	return int64(1) << 62
+}

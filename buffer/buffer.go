@@ -1,0 +1,294 @@
+// Package buffer makes batches durable and hands them to the files: admission,
+// the committer and its windows, a ring for each tenant, drainers and recovery.
+//
+// A request reserves memory before its body is read (Reserve), and Commit
+// answers when its batches are in the journal. The committer, the only goroutine
+// that writes the journal, then pushes them into their tenants' rings. Drainers
+// encode full row groups early and everything else when the window ends; a window
+// whose files are all in the bucket is deleted from the journal. A window that an
+// earlier process left behind takes the same road from the rings on (I2).
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"parquay/buffer/journal"
+	"parquay/schema"
+)
+
+// Config is what a Buffer needs. Zero values take the defaults named here.
+type Config struct {
+	Medium      journal.Medium      // the journal; the buffer closes it
+	Incarnation journal.Incarnation // of this process
+	Files       Files               // where rows go
+	Tables      []*schema.Table     // every table that batches may belong to
+
+	Volatile      bool          // answer after the ring, without waiting for a sync (ack=memory)
+	FlushInterval time.Duration // age of a window; divides an hour; default 1m
+	WindowBytes   int64         // journal bytes at which a window ends; default 1 GiB
+	FileRows      int           // rows at which a file is cut; default 2,000,000
+	Memory        int64         // bytes of bodies and batches held at a time; default 256 MiB
+	RingBytes     int64         // one tenant's share of Memory; default half of it
+	JournalLimit  int64         // bytes of journal at which admission stops; default 10 GiB
+	MinFree       int64         // bytes of disk kept free for the spool; default 256 MiB
+
+	Encoders int // row groups encoded at a time; default GOMAXPROCS
+	Uploads  int // files put at a time; default 32
+
+	Now     func() time.Time // the wall clock; default time.Now
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Row groups hold at most groupRows rows. Their bytes are bounded too, by
+// groupBytes or an eighth of the memory, whichever is less.
+const (
+	groupRows  = 128 << 10
+	groupBytes = 64 << 20
+)
+
+// maxPendingWindows bounds the windows that wait for a store that is down: at a
+// window a minute it is a week. Beyond it admission stops, as at JournalLimit.
+const maxPendingWindows = 10_000
+
+// Buffer holds what is durable and not yet in files. Its methods are safe for
+// concurrent use.
+type Buffer struct {
+	cfg        Config
+	log        *slog.Logger
+	metrics    *Metrics
+	budget     budget
+	tenants    tenants
+	disk       diskGauge
+	committer  *committer
+	replayer   *replayer
+	work       *queue[job]
+	uploads    *queue[*file]
+	groupBytes int64 // at which a row group is encoded
+	drainBytes int64 // pushed to a tenant, at which its ring is drained
+
+	stopping atomic.Bool
+	failure  atomic.Pointer[error] // why the journal failed (I5)
+	failed   chan struct{}         // closed when it did, after the last window was ended
+
+	pendingCount atomic.Int64
+
+	mu struct {
+		sync.Mutex
+		pending map[journal.WindowID]time.Time // unfinished windows and when they were opened
+		emptied chan struct{}                  // closed when pending becomes empty; nil if nobody waits
+	}
+}
+
+// Open takes over the journal and lists the windows that earlier processes left
+// in it. Nothing moves until Run.
+func Open(cfg Config) (*Buffer, error) {
+	cfg = cfg.withDefaults()
+	if time.Hour%cfg.FlushInterval != 0 {
+		return nil, fmt.Errorf("flush interval %v does not divide an hour", cfg.FlushInterval)
+	}
+	b := &Buffer{
+		cfg:        cfg,
+		log:        cfg.Logger,
+		metrics:    cfg.Metrics,
+		work:       newQueue[job](),
+		uploads:    newQueue[*file](),
+		groupBytes: min(groupBytes, cfg.Memory/8),
+		failed:     make(chan struct{}),
+	}
+	b.drainBytes = min(b.groupBytes, cfg.RingBytes/8)
+	b.budget.init(cfg.Memory)
+	b.tenants.init()
+	b.mu.pending = map[journal.WindowID]time.Time{}
+	b.committer = newCommitter(b)
+
+	left, err := cfg.Medium.Windows()
+	if err != nil {
+		return nil, fmt.Errorf("list the journal's windows: %w", err)
+	}
+	b.replayer = newReplayer(b, left)
+	for _, id := range left {
+		b.begin(id, cfg.Now())
+	}
+	b.metrics.watch(b)
+	if len(left) > 0 {
+		b.log.Info("recovering windows of an earlier process", "windows", len(left), "bytes", cfg.Medium.Usage())
+	}
+	return b, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	set := func(v *int64, def int64) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&cfg.WindowBytes, 1<<30)
+	set(&cfg.Memory, 256<<20)
+	set(&cfg.RingBytes, cfg.Memory/2)
+	set(&cfg.JournalLimit, 10<<30)
+	set(&cfg.MinFree, 256<<20)
+	set((*int64)(&cfg.FlushInterval), int64(time.Minute))
+	if cfg.FileRows == 0 {
+		cfg.FileRows = 2_000_000
+	}
+	if cfg.Encoders == 0 {
+		cfg.Encoders = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Uploads == 0 {
+		cfg.Uploads = 32
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
+	}
+	return cfg
+}
+
+// Run works until ctx ends. Its end is abrupt: what has not reached the bucket
+// stays in the journal for the next start. Call Drain first to leave nothing.
+//
+// Run returns early when the journal has failed and all that was acknowledged
+// before is in the bucket: the error wraps ErrFailed, and no batch was
+// acknowledged after the failure (I5).
+func (b *Buffer) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	g, ctx := errgroup.WithContext(ctx)
+
+	g.Go(func() error { return b.committer.run(ctx) })
+	g.Go(func() error { return b.replayer.run(ctx) })
+	for range b.cfg.Encoders {
+		g.Go(func() error { return b.encode(ctx) })
+	}
+	for range b.cfg.Uploads {
+		g.Go(func() error { return b.upload(ctx) })
+	}
+	g.Go(func() error { return b.watchFailure(ctx) })
+	g.Go(func() error { // wakes the workers at the end
+		<-ctx.Done()
+		b.work.close()
+		b.uploads.close()
+		return nil
+	})
+	return g.Wait()
+}
+
+// watchFailure ends Run when the journal has failed, once all is flushed.
+func (b *Buffer) watchFailure(ctx context.Context) error {
+	select {
+	case <-b.failed:
+	case <-ctx.Done():
+		return nil
+	}
+	select {
+	case <-b.allFinished():
+	case <-ctx.Done():
+	}
+	return *b.failure.Load()
+}
+
+// Drain stops admission, commits what waits, ends the window and returns when
+// everything is in the bucket, or when ctx ends: then what is left stays in the
+// journal, and the error says how much. Run must be running.
+func (b *Buffer) Drain(ctx context.Context) error {
+	b.stopping.Store(true)
+	b.committer.drain()
+	select {
+	case <-b.committer.done:
+	case <-ctx.Done():
+		return fmt.Errorf("commit what waits: %w", ctx.Err())
+	}
+	select {
+	case <-b.allFinished():
+		return nil
+	case <-ctx.Done():
+		windows, _ := b.Pending()
+		return fmt.Errorf("%d windows (%d bytes) stay in the journal for the next start: %w",
+			windows, b.cfg.Medium.Usage(), ctx.Err())
+	}
+}
+
+// Close releases the journal. Run must have returned.
+func (b *Buffer) Close() error {
+	b.discard()
+	if err := b.cfg.Medium.Close(); err != nil {
+		return fmt.Errorf("close the journal: %w", err)
+	}
+	return nil
+}
+
+// Ready is nil while batches can be committed, and says why they can't be.
+func (b *Buffer) Ready() error {
+	switch {
+	case b.failure.Load() != nil:
+		return *b.failure.Load()
+	case b.stopping.Load():
+		return ErrStopping
+	case b.committer.stalled(b.cfg.Now()):
+		return errors.New("the journal's last sync has not returned for more than 10 s")
+	}
+	return b.room()
+}
+
+// Pending returns how many windows are not finished, and when the oldest of them
+// took its first frame (the zero time if there is none).
+func (b *Buffer) Pending() (windows int, oldest time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, opened := range b.mu.pending {
+		if oldest.IsZero() || opened.Before(oldest) {
+			oldest = opened
+		}
+	}
+	return len(b.mu.pending), oldest
+}
+
+// begin counts a window as pending.
+func (b *Buffer) begin(id journal.WindowID, opened time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.pending[id] = opened
+	b.pendingCount.Store(int64(len(b.mu.pending)))
+}
+
+// finished takes a window off the pending ones.
+func (b *Buffer) finished(id journal.WindowID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.mu.pending, id)
+	b.pendingCount.Store(int64(len(b.mu.pending)))
+	if len(b.mu.pending) == 0 && b.mu.emptied != nil {
+		close(b.mu.emptied)
+		b.mu.emptied = nil
+	}
+}
+
+// allFinished returns a channel that is closed once no window is pending.
+func (b *Buffer) allFinished() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.emptied == nil {
+		b.mu.emptied = make(chan struct{})
+	}
+	emptied := b.mu.emptied
+	if len(b.mu.pending) == 0 {
+		close(emptied)
+		b.mu.emptied = nil
+	}
+	return emptied
+}

@@ -1,0 +1,150 @@
+// Drainers: from rings to row groups.
+
+package buffer
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"parquay/schema"
+)
+
+// job is a piece of work for the encoders: a row group to encode, which goes
+// first, or a tenant to drain.
+type job interface{ do(ctx context.Context) }
+
+// encode is one of the encoders: it works until the queue is closed. A large
+// tenant's row groups keep all of them busy; ten thousand small tenants keep no
+// more than these busy.
+func (b *Buffer) encode(ctx context.Context) error {
+	for {
+		j, ok := b.work.pop()
+		if !ok {
+			return nil
+		}
+		j.do(ctx)
+	}
+}
+
+// partition is the rows of one (window, table, hour) of a tenant that are popped
+// and not yet encoded, and the file they go to.
+type partition struct {
+	key     partKey
+	batches []*schema.Batch
+	rows    int
+	bytes   int64
+
+	cut     int   // of the current file
+	cutRows int   // rows given to the current file so far, these included
+	file    *file // nil until the first row group of the cut
+}
+
+// do drains the ring. A tenant is drained by one encoder at a time, the one whose
+// schedule won, so what is the drainer's needs no lock.
+func (t *tenant) do(ctx context.Context) {
+	for {
+		for e, ok := t.ring.pop(); ok; e, ok = t.ring.pop() {
+			if e.batch == nil {
+				t.endWindow(ctx, e.window)
+			} else {
+				t.add(ctx, e)
+			}
+		}
+		t.relieve(ctx)
+		t.scheduled.Store(false)
+		// What was pushed between the last pop and this point saw a tenant that
+		// was scheduled, so it is ours to take.
+		if t.ring.empty() || !t.scheduled.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+// add puts a batch into its partition, and encodes a row group that is full. Where
+// a file is cut depends on nothing but the batches before it and the rows in the
+// window's header (I3).
+func (t *tenant) add(ctx context.Context, e entry) {
+	key := partKey{window: e.window, table: e.batch.Table, hour: e.batch.Hour}
+	p := t.parts[key]
+	if p == nil {
+		p = &partition{key: key}
+		t.parts[key] = p
+	}
+	if p.cutRows > 0 && p.cutRows+e.batch.Rows > e.window.fileRows {
+		t.encode(ctx, p, true)
+		p.cut++
+		p.cutRows = 0
+	}
+	if p.rows > 0 && (p.rows+e.batch.Rows > groupRows || p.bytes+cost(e.batch) > t.b.groupBytes) {
+		t.encode(ctx, p, false)
+	}
+	p.batches = append(p.batches, e.batch)
+	p.rows += e.batch.Rows
+	p.cutRows += e.batch.Rows
+	p.bytes += cost(e.batch)
+}
+
+// encode queues the partition's rows as a row group; last says that the file
+// gets no more.
+func (t *tenant) encode(ctx context.Context, p *partition, last bool) {
+	if p.file == nil {
+		p.file = t.newFile(p)
+	}
+	f := p.file
+	if len(p.batches) > 0 {
+		f.rows += int64(p.rows)
+		f.refs.Add(1)
+		t.pins.Add(1)
+		t.b.work.push(first, &groupJob{file: f, batches: p.batches, bytes: p.bytes})
+		p.batches, p.rows, p.bytes = nil, 0, 0
+	}
+	if last {
+		p.file = nil
+		f.release(ctx)
+	}
+}
+
+// endWindow encodes everything of a window that has ended, in the order of its
+// hours so that a flush reads and writes alike every time.
+func (t *tenant) endWindow(ctx context.Context, w *window) {
+	var parts []*partition
+	for key, p := range t.parts {
+		if key.window == w {
+			parts = append(parts, p)
+			delete(t.parts, key)
+		}
+	}
+	slices.SortFunc(parts, func(a, b *partition) int {
+		return cmp.Or(cmp.Compare(a.key.table.Name(), b.key.table.Name()), cmp.Compare(a.key.hour, b.key.hour))
+	})
+	for _, p := range parts {
+		t.encode(ctx, p, true)
+	}
+	w.release()
+	t.unpin()
+}
+
+// relieve makes room for a tenant that has taken half of its share without
+// filling row groups, as one does that sends many hours at once: its largest
+// partitions are encoded early.
+func (t *tenant) relieve(ctx context.Context) {
+	limit := t.b.cfg.RingBytes
+	if t.used.Load() <= limit/2 {
+		return
+	}
+	parts := make([]*partition, 0, len(t.parts))
+	pending := int64(0)
+	for _, p := range t.parts {
+		parts = append(parts, p)
+		pending += p.bytes
+	}
+	slices.SortFunc(parts, func(a, b *partition) int { return cmp.Compare(b.bytes, a.bytes) })
+	for _, p := range parts {
+		if pending <= limit/4 {
+			return
+		}
+		pending -= p.bytes
+		t.encode(ctx, p, false)
+	}
+}

@@ -1,0 +1,189 @@
+// Files: the road of one Parquet object from its first row group to the bucket.
+
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	"parquay/schema"
+)
+
+// FileID identifies a file for ever (I3).
+type FileID struct {
+	Incarnation string
+	Window      uint64
+	Table       string
+	Tenant      string
+	Hour        int64 // hours since the epoch, UTC
+	Cut         int
+}
+
+// Files makes files of rows. It is what the buffer needs of the writer.
+type Files interface {
+	// Create begins a file of table t. It costs little until rows come.
+	Create(id FileID, t *schema.Table) (File, error)
+}
+
+// File is one file being made.
+type File = interface {
+	// Append encodes the rows of all batches as one row group. Calls may run at
+	// the same time. The batches MUST NOT be referred to after it returns.
+	Append(ctx context.Context, batches []*schema.Batch) error
+	// Close finishes the local file, reads it back and returns how many rows it
+	// holds (I4).
+	Close(ctx context.Context) (rows int64, err error)
+	// Put returns nil only when the file is durable in the bucket, or was so
+	// already. It retries until ctx ends.
+	Put(ctx context.Context) error
+	// Discard releases what the file holds locally. It may be called at any time.
+	Discard()
+}
+
+// file is the rows of one (window, table, tenant, hour, cut).
+type file struct {
+	File
+	id     FileID
+	tenant *tenant
+	window *window
+	rows   int64        // given to it; the drainer's until it is sealed
+	refs   atomic.Int64 // 1 until it is sealed, 1 a row group under way
+}
+
+// newFile begins the file of a partition's current cut. A file that can't be
+// begun fails its window, and stands in for nothing until that is retried.
+func (t *tenant) newFile(p *partition) *file {
+	w := p.key.window
+	f := &file{tenant: t, window: w, id: FileID{
+		Incarnation: w.id.Incarnation.String(),
+		Window:      w.id.Window,
+		Table:       p.key.table.Name(),
+		Tenant:      t.name,
+		Hour:        p.key.hour,
+		Cut:         p.cut,
+	}}
+	f.refs.Store(1)
+	w.retain()
+	var err error
+	if f.File, err = t.b.cfg.Files.Create(f.id, p.key.table); err != nil {
+		f.File = noFile{}
+		w.fail(fmt.Errorf("begin a file: %w", err))
+	}
+	return f
+}
+
+// groupJob encodes one row group.
+type groupJob struct {
+	file    *file
+	batches []*schema.Batch
+	bytes   int64 // held by the batches
+}
+
+func (j *groupJob) do(ctx context.Context) {
+	f := j.file
+	if f.window.failed() == nil {
+		if err := guard(func() error { return f.Append(ctx, j.batches) }); err != nil {
+			f.window.fail(fmt.Errorf("encode a row group: %w", err))
+		}
+	}
+	j.batches = nil
+	f.window.held.Add(-j.bytes)
+	f.tenant.b.budget.give(j.bytes)
+	if !f.window.replayed {
+		f.tenant.give(j.bytes)
+	}
+	f.tenant.unpin()
+	f.release(ctx)
+}
+
+// release closes the file when it is sealed and its row groups are in it.
+func (f *file) release(ctx context.Context) {
+	if f.refs.Add(-1) > 0 {
+		return
+	}
+	if err := f.close(ctx); err != nil {
+		f.window.fail(err)
+		f.end()
+		return
+	}
+	f.tenant.b.uploads.push(first, f)
+}
+
+func (f *file) close(ctx context.Context) error {
+	if err := f.window.failed(); err != nil {
+		return err
+	}
+	var rows int64
+	err := guard(func() (err error) { rows, err = f.Close(ctx); return })
+	if err != nil {
+		return fmt.Errorf("finish a file: %w", err)
+	}
+	if rows != f.rows {
+		return fmt.Errorf("a finished file reads back %d rows of %d", rows, f.rows)
+	}
+	return nil
+}
+
+// upload is one of the uploaders: it puts finished files, oldest first.
+func (b *Buffer) upload(ctx context.Context) error {
+	for {
+		f, ok := b.uploads.pop()
+		if !ok {
+			return nil
+		}
+		if f.window.failed() == nil {
+			if err := f.Put(ctx); err != nil {
+				f.window.fail(fmt.Errorf("put a file: %w", err))
+			} else {
+				f.window.stored.Add(f.rows)
+			}
+		}
+		f.end()
+	}
+}
+
+// end lets go of the file, whatever became of it.
+func (f *file) end() {
+	f.Discard()
+	f.window.release()
+}
+
+// discard lets go of the files that an abrupt stop left half made.
+func (b *Buffer) discard() {
+	for _, j := range b.work.rest() {
+		if g, ok := j.(*groupJob); ok {
+			g.file.Discard()
+		}
+	}
+	for _, f := range b.uploads.rest() {
+		f.Discard()
+	}
+	b.tenants.each(func(t *tenant) {
+		for _, p := range t.parts {
+			if p.file != nil {
+				p.file.Discard()
+			}
+		}
+	})
+}
+
+// guard turns a panic of the encoder into a failure of its window: the rows are
+// in the journal, and the other windows go on.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// noFile is a file that could not be begun.
+type noFile struct{}
+
+func (noFile) Append(context.Context, []*schema.Batch) error { return nil }
+func (noFile) Close(context.Context) (int64, error)          { return 0, nil }
+func (noFile) Put(context.Context) error                     { return nil }
+func (noFile) Discard()                                      {}

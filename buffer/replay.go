@@ -1,0 +1,351 @@
+// Replay: windows that are in the journal and not in memory, because an earlier
+// process left them or because their flush failed, go through the rings again.
+
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"parquay/buffer/journal"
+	"parquay/schema"
+)
+
+// replayed is durable batches on their way from the journal to the rings.
+type replayed struct {
+	window  *window
+	batches []*schema.Batch
+	end     bool
+}
+
+// replay pushes batches that the replayer has read. The committer does it since
+// it is the rings' one producer.
+func (c *committer) replay(r replayed) {
+	for _, batch := range r.batches {
+		t := c.b.tenants.pin(c.b, batch.Tenant)
+		r.window.push(t, entry{batch: batch, window: r.window})
+		t.unpin()
+	}
+	if r.end {
+		r.window.end()
+	}
+}
+
+// Backoff of a window whose replay failed.
+const (
+	retryFirst = time.Second
+	retryMost  = time.Minute
+)
+
+// replayer replays one window at a time, oldest first, beside the live ones.
+type replayer struct {
+	b    *Buffer
+	wake chan struct{}
+	mu   struct {
+		sync.Mutex
+		windows []retry
+	}
+}
+
+type retry struct {
+	id       journal.WindowID
+	failures int
+	after    time.Time // not before
+}
+
+func newReplayer(b *Buffer, left []journal.WindowID) *replayer {
+	r := &replayer{b: b, wake: make(chan struct{}, 1)}
+	for _, id := range left {
+		r.mu.windows = append(r.mu.windows, retry{id: id})
+	}
+	return r
+}
+
+// retry adds a window whose flush has failed, to be replayed after a while.
+func (r *replayer) retry(id journal.WindowID, failures int) {
+	wait := min(retryFirst<<min(failures, 10), retryMost)
+	r.mu.Lock()
+	r.mu.windows = append(r.mu.windows, retry{
+		id: id, failures: failures + 1, after: time.Now().Add(wait/2 + rand.N(wait/2)),
+	})
+	r.mu.Unlock()
+	signal(r.wake)
+}
+
+func (r *replayer) run(ctx context.Context) error {
+	for {
+		next, err := r.next(ctx)
+		if err != nil {
+			return nil // the process stops
+		}
+		r.b.budget.replaying.Store(true)
+		err = r.replay(ctx, next.id)
+		r.b.budget.replaying.Store(false)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			r.b.flushFailed(next.id, err)
+			r.retry(next.id, next.failures)
+		}
+	}
+}
+
+// next waits for a window whose time has come.
+func (r *replayer) next(ctx context.Context) (retry, error) {
+	for {
+		wait := time.Duration(1<<63 - 1)
+		r.mu.Lock()
+		for i, w := range r.mu.windows {
+			due := time.Until(w.after)
+			if due <= 0 {
+				r.mu.windows = slices.Delete(r.mu.windows, i, i+1)
+				r.mu.Unlock()
+				return w, nil
+			}
+			wait = min(wait, due)
+		}
+		r.mu.Unlock()
+		timer := time.NewTimer(wait)
+		select {
+		case <-r.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return retry{}, ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// replay puts all of a window into the bucket, then deletes it. It takes as many
+// passes over the journal as keep the memory in bounds, nearly always one.
+func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
+	p, err := r.plan(id)
+	if errors.Is(err, journal.ErrCorrupt) {
+		r.b.log.Error("a window of the journal can't be read; it is kept in quarantine",
+			"incarnation", id.Incarnation, "window", id.Window, "error", err)
+		r.b.metrics.Corrupt.Inc()
+		return r.b.quarantine(id)
+	}
+	if err != nil {
+		return err
+	}
+	r.b.begin(id, p.header.Opened)
+	flushed := int64(0)
+	for _, pass := range p.passes {
+		rows, err := r.pass(ctx, p, pass)
+		if err != nil {
+			return err
+		}
+		flushed += rows
+	}
+	if flushed != p.rows {
+		return fmt.Errorf("read %d rows from the journal first and %d then", p.rows, flushed)
+	}
+	r.b.metrics.Recovered.Add(float64(p.rows))
+	r.b.log.Info("recovered a window", "incarnation", id.Incarnation, "window", id.Window, "rows", p.rows, "passes", len(p.passes))
+	if len(p.damage) > 0 {
+		r.b.log.Error("the journal is damaged; what could be read is in the bucket and the window is kept in quarantine",
+			"incarnation", id.Incarnation, "window", id.Window, "damage", p.damage)
+		r.b.metrics.Corrupt.Inc()
+		return r.b.quarantine(id)
+	}
+	r.b.delete(id)
+	return nil
+}
+
+// plan is what a first look at a window found.
+type plan struct {
+	id     journal.WindowID
+	header *journal.Header
+	tables []*schema.Table
+	rows   int64
+	damage []journal.Damage
+	passes []map[part]bool
+}
+
+// part is a partition of a window as the journal names it.
+type part struct {
+	table  int
+	tenant string
+	hour   int64
+}
+
+// plan reads the window once, counts its rows and deals its partitions into
+// passes that fit a quarter of the memory. A partition counts for no more than
+// two row groups, since full ones are encoded while the reading goes on.
+func (r *replayer) plan(id journal.WindowID) (*plan, error) {
+	reader, err := r.b.cfg.Medium.Open(id)
+	if err != nil {
+		return nil, fmt.Errorf("open a window of the journal: %w", err)
+	}
+	defer reader.Close()
+
+	p := &plan{id: id, header: reader.Header()}
+	if p.tables, err = r.b.tablesOf(p.header); err != nil {
+		return nil, err
+	}
+	sizes := map[part]int64{}
+	var order []part
+	err = eachBatch(reader, func(b journal.Batch) error {
+		key := part{b.Table, b.Tenant, b.Hour}
+		if _, seen := sizes[key]; !seen {
+			order = append(order, key)
+		}
+		sizes[key] += int64(len(b.Bytes)) + batchOverhead
+		p.rows += int64(b.Rows)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.damage = reader.Damage()
+
+	share := r.b.cfg.Memory / 4
+	used := share + 1
+	for _, key := range order {
+		size := min(sizes[key], 2*r.b.groupBytes)
+		if used+size > share {
+			p.passes = append(p.passes, map[part]bool{})
+			used = 0
+		}
+		p.passes[len(p.passes)-1][key] = true
+		used += size
+	}
+	return p, nil
+}
+
+// pass sends the batches of some partitions through the rings and waits until
+// their files are in the bucket. It returns how many rows they hold.
+func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (rows int64, err error) {
+	reader, err := r.b.cfg.Medium.Open(p.id)
+	if err != nil {
+		return 0, fmt.Errorf("open a window of the journal: %w", err)
+	}
+	defer reader.Close()
+
+	done := make(chan struct{})
+	w := newWindow(p.id, int(p.header.FileRows), func(*window) { close(done) })
+	w.replayed = true
+	err = eachBatch(reader, func(b journal.Batch) error {
+		if !parts[part{b.Table, b.Tenant, b.Hour}] {
+			return nil
+		}
+		batch := &schema.Batch{
+			Table: p.tables[b.Table], Tenant: b.Tenant, Hour: b.Hour, Rows: b.Rows, Bytes: slices.Clone(b.Bytes),
+		}
+		if err := r.b.budget.wait(ctx, cost(batch)); err != nil {
+			return err
+		}
+		return r.send(ctx, replayed{window: w, batches: []*schema.Batch{batch}})
+	})
+	if err != nil {
+		w.fail(err)
+	}
+	if err := r.send(ctx, replayed{window: w, end: true}); err != nil {
+		return 0, err
+	}
+	select {
+	case <-done:
+		return w.rows, w.settle()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (r *replayer) send(ctx context.Context, batches replayed) error {
+	select {
+	case r.b.committer.replays <- batches:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// eachBatch calls f for every batch of a window. A batch's memory is the reader's.
+func eachBatch(reader journal.Reader, f func(journal.Batch) error) error {
+	tables := len(reader.Header().Tables)
+	for {
+		frame, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the journal: %w", err)
+		}
+		for _, b := range frame.Batches {
+			if b.Table >= tables {
+				return fmt.Errorf("frame %d names table %d of %d", frame.Sequence, b.Table, tables)
+			}
+			if err := f(b); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tablesOf compiles the tables of a window's header, so that it is flushed as it
+// was accepted. A table that has not changed since is the one in use.
+func (b *Buffer) tablesOf(h *journal.Header) ([]*schema.Table, error) {
+	tables := make([]*schema.Table, len(h.Tables))
+	for i, stored := range h.Tables {
+		t, err := schema.Compile(stored.Name, stored.Document)
+		if err != nil {
+			return nil, fmt.Errorf("compile the schema of table %q as the journal holds it: %w", stored.Name, err)
+		}
+		for _, current := range b.cfg.Tables {
+			if current.Name() == t.Name() && string(current.Document()) == string(t.Document()) {
+				t = current
+			}
+		}
+		tables[i] = t
+	}
+	return tables, nil
+}
+
+// finishLive is what becomes of a window of this process when its flush is over.
+func (b *Buffer) finishLive(w *window) {
+	if w.rows == 0 {
+		return // its only frame failed, and nothing was acknowledged
+	}
+	err := w.settle()
+	switch {
+	case err == nil:
+		b.delete(w.id)
+	case errors.Is(err, context.Canceled): // the process stops; the journal has it
+	default:
+		b.flushFailed(w.id, err)
+		b.replayer.retry(w.id, 0)
+	}
+}
+
+func (b *Buffer) flushFailed(id journal.WindowID, err error) {
+	b.metrics.FlushFailures.Inc()
+	b.log.Error("flushing a window failed; it will be read from the journal and flushed again",
+		"incarnation", id.Incarnation, "window", id.Window, "error", err)
+}
+
+// delete removes a window all of whose rows are in the bucket (I4). If it can't be
+// removed, the next process finds it again, puts the same keys and tries anew.
+func (b *Buffer) delete(id journal.WindowID) {
+	if err := b.cfg.Medium.Delete(id); err != nil {
+		b.log.Error("a flushed window could not be deleted from the journal",
+			"incarnation", id.Incarnation, "window", id.Window, "error", err)
+	}
+	b.finished(id)
+}
+
+func (b *Buffer) quarantine(id journal.WindowID) error {
+	if err := b.cfg.Medium.Quarantine(id); err != nil {
+		return fmt.Errorf("put a damaged window aside: %w", err)
+	}
+	b.finished(id)
+	return nil
+}

@@ -1,0 +1,94 @@
+// A window: consecutive frames that are flushed, named and deleted together.
+
+package buffer
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"parquay/buffer/journal"
+)
+
+// window is the flush of one window, or of a part of one that is replayed. The
+// committer fills it; from its end on it only counts down to done.
+type window struct {
+	id       journal.WindowID
+	fileRows int
+	replayed bool
+
+	// The committer's, until the end.
+	tenants map[*tenant]struct{} // who takes part
+	rows    int64                // that the journal holds
+	bytes   int64                // of frames
+
+	held   atomic.Int64          // bytes of batches in memory
+	stored atomic.Int64          // rows of files in the bucket, as read back
+	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
+	err    atomic.Pointer[error] // the first failure of its flush
+	done   func(*window)         // called once, when nothing refers to it any more
+}
+
+func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
+	w := &window{id: id, fileRows: fileRows, done: done, tenants: map[*tenant]struct{}{}}
+	w.refs.Store(1)
+	return w
+}
+
+// fail gives the flush up. What is left of it is skipped, and done finds the error.
+func (w *window) fail(err error) { w.err.CompareAndSwap(nil, &err) }
+
+func (w *window) failed() error {
+	if err := w.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (w *window) retain() { w.refs.Add(1) }
+
+func (w *window) release() {
+	if w.refs.Add(-1) == 0 {
+		w.done(w)
+	}
+}
+
+// settle checks a flush that is over (I4): nil means that every row which the
+// journal holds is in the bucket, and the window may be deleted.
+func (w *window) settle() error {
+	if err := w.failed(); err != nil {
+		return err
+	}
+	if stored := w.stored.Load(); stored != w.rows {
+		return fmt.Errorf("files hold %d rows and the journal %d", stored, w.rows)
+	}
+	return nil
+}
+
+// push hands a durable batch to its tenant. Only the committer may call it.
+func (w *window) push(t *tenant, e entry) {
+	if _, in := w.tenants[t]; !in {
+		t.pins.Add(1) // until it has seen the end
+		w.retain()
+		w.tenants[t] = struct{}{}
+	}
+	w.rows += int64(e.batch.Rows)
+	w.held.Add(cost(e.batch))
+	t.ring.push(e)
+	t.undrained += cost(e.batch)
+	if t.undrained >= t.b.drainBytes || w.replayed {
+		t.undrained = 0
+		t.schedule()
+	}
+}
+
+// end tells every tenant of the window that nothing follows. Only the committer
+// may call it, once.
+func (w *window) end() {
+	for t := range w.tenants {
+		t.ring.push(entry{window: w})
+		t.undrained = 0
+		t.schedule()
+	}
+	w.tenants = nil
+	w.release()
+}
