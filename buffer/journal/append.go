@@ -1,0 +1,183 @@
+package journal
+
+// This file writes: frames into the open segment, and segments one after another.
+
+import (
+	"fmt"
+	"time"
+
+	"parquay/buffer/journal/vfs"
+)
+
+// writer is the open segment. It is guarded by Disk.appending.
+type writer struct {
+	file   vfs.File // nil if there is none
+	name   name
+	size   int64
+	dirty  bool // bytes were written since the last sync
+	linked bool // the file's name is durable
+
+	window uint64 // the last one that began
+	begins uint64 // sequence of its first frame
+	ended  bool   // nothing may join it
+	next   uint64 // sequence of the next frame; 0 before the first
+	buf    []byte // for headers
+	parsed []Batch
+}
+
+// Append adds a frame. It writes it with one call, from the caller's memory.
+func (d *Disk) Append(h *Header, seq uint64, frame []byte, sync bool) error {
+	d.appending.Lock()
+	defer d.appending.Unlock()
+	if err := d.failure(); err != nil {
+		return err
+	}
+	if err := d.append(h, seq, frame, sync); err != nil {
+		return d.fail(fmt.Errorf("append frame %d to window %d: %w", seq, h.Window, err))
+	}
+	// Deleting another window may have failed to sync the directory meanwhile,
+	// and with it the name of this segment.
+	if err := d.failure(); err != nil {
+		return err
+	}
+	// At this point the frame is on the medium, and with sync it survives power
+	// loss. Only now may anyone read it back.
+	d.grow(d.writer.name, int64(len(frame)))
+	return nil
+}
+
+func (d *Disk) append(h *Header, seq uint64, frame []byte, sync bool) error {
+	w := &d.writer
+	if err := d.check(h, seq, frame); err != nil {
+		return err
+	}
+	if w.file != nil && (h.Window != w.window || w.size+int64(len(frame)) > d.options.SegmentBytes) {
+		// The next segment's name says that this one is complete.
+		if err := d.settle(); err != nil {
+			return err
+		}
+		if err := d.abandon(); err != nil {
+			return err
+		}
+	}
+	if w.file == nil {
+		if err := d.begin(h, seq); err != nil {
+			return err
+		}
+	}
+	w.dirty = true
+	if _, err := w.file.Write(frame); err != nil {
+		return err
+	}
+	w.size += int64(len(frame))
+	w.next = seq + 1
+	if sync {
+		return d.settle()
+	}
+	return nil
+}
+
+// check refuses what a reader would refuse, before it is written.
+func (d *Disk) check(h *Header, seq uint64, frame []byte) error {
+	w := &d.writer
+	if h.Incarnation != d.inc {
+		return fmt.Errorf("%w: header of incarnation %s", ErrSequence, h.Incarnation)
+	}
+	if w.next != 0 && (h.Window < w.window || h.Window == w.window && w.ended) {
+		return fmt.Errorf("%w: it is window %d", ErrEnded, h.Window)
+	}
+	if w.next != 0 && seq != w.next {
+		return fmt.Errorf("%w: it should be %d", ErrSequence, w.next)
+	}
+	if len(frame) > MaxFrame {
+		return fmt.Errorf("%w: frame of %d bytes, at most %d", ErrTooLarge, len(frame), MaxFrame)
+	}
+	head, ok := readHead(d.inc, frame)
+	if !ok || head.length != len(frame) || head.sequence != seq {
+		return fmt.Errorf("%w: not the frame of this place", ErrCorrupt)
+	}
+	var err error
+	w.parsed, err = head.decode(w.parsed[:0], frame, len(h.Tables), nil)
+	clear(w.parsed)
+	return err
+}
+
+// begin creates a segment whose first frame is seq. A crash in here leaves an
+// empty segment, or a part of its header: a torn tail without a frame.
+func (d *Disk) begin(h *Header, seq uint64) error {
+	w := &d.writer
+	if w.next == 0 || h.Window != w.window {
+		w.window, w.begins, w.ended = h.Window, seq, false
+	}
+	header := header{Header: *h, begins: w.begins, first: seq}
+	var err error
+	if w.buf, err = header.append(w.buf[:0]); err != nil {
+		return err
+	}
+	w.name = header.name()
+	if w.file, err = d.fs.Create(d.path(w.name.String())); err != nil {
+		return err
+	}
+	d.grow(w.name, 0)
+	w.dirty, w.linked = true, false
+	if _, err := w.file.Write(w.buf); err != nil {
+		return err
+	}
+	w.size = int64(len(w.buf))
+	d.grow(w.name, w.size)
+	return nil
+}
+
+// settle makes all that was appended durable: first the bytes, then the name.
+func (d *Disk) settle() error {
+	w := &d.writer
+	if w.file == nil || !w.dirty {
+		return nil
+	}
+	began := time.Now()
+	if err := w.file.Sync(); err != nil {
+		return err
+	}
+	if !w.linked {
+		if err := d.syncDir(d.dir); err != nil {
+			return err
+		}
+	}
+	if d.options.Synced != nil {
+		d.options.Synced(time.Since(began))
+	}
+	w.dirty, w.linked = false, true
+	return nil
+}
+
+// abandon lets the open segment go.
+func (d *Disk) abandon() error {
+	w := &d.writer
+	if w.file == nil {
+		return nil
+	}
+	err := w.file.Close()
+	w.file, w.size = nil, 0
+	return err
+}
+
+// end ends the window id, if it is the open one, so that no frame joins what is
+// about to be read or removed. What is to be read is synced first (I3).
+func (d *Disk) end(id WindowID, read bool) error {
+	if id.Incarnation != d.inc {
+		return nil
+	}
+	d.appending.Lock()
+	defer d.appending.Unlock()
+	w := &d.writer
+	if w.next == 0 || id.Window != w.window {
+		return nil
+	}
+	w.ended = true
+	if read && d.failure() == nil {
+		if err := d.settle(); err != nil {
+			return d.fail(fmt.Errorf("sync window %s: %w", id, err))
+		}
+	}
+	return d.abandon()
+}

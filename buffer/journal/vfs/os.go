@@ -1,0 +1,133 @@
+package vfs
+
+// This file is the real file system: all that must be known about fsync is here.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Modes of what is made: other users have no business with events.
+const (
+	fileMode = 0o640
+	dirMode  = 0o750
+)
+
+// OS is the operating system's file system.
+type OS struct{}
+
+var _ FS = OS{}
+
+// Create makes a new file. O_EXCL is what keeps anyone from appending to a file
+// that an earlier process has left with a torn tail.
+func (OS) Create(name string) (File, error) {
+	return openFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+}
+
+// Open opens a file for reading.
+func (OS) Open(name string) (File, error) { return openFile(name, os.O_RDONLY) }
+
+func openFile(name string, flag int) (File, error) {
+	f, err := os.OpenFile(name, flag, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return &file{f}, nil
+}
+
+// file is an os.File whose Sync is fdatasync: the times of the file, which fsync
+// would write as well, cost a journal commit of the file system and help nobody.
+type file struct{ *os.File }
+
+// Sync makes the bytes and the length durable.
+func (f *file) Sync() error {
+	if err := fdatasync(f.File); err != nil {
+		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// Link gives a file a second name.
+func (OS) Link(oldname, newname string) error { return os.Link(oldname, newname) }
+
+// Rename moves a name.
+func (OS) Rename(oldname, newname string) error { return os.Rename(oldname, newname) }
+
+// Remove removes a name.
+func (OS) Remove(name string) error { return os.Remove(name) }
+
+// ReadDir lists a directory.
+func (OS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
+
+// Stat describes a file.
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+// MkdirAll makes a directory and its parents from the top down, each durable
+// before the next. So when a crash leaves a part of the path, only the deepest
+// directory of that part can be a name that a power loss takes away: its parent
+// is synced even though we did not make it.
+func (o OS) MkdirAll(dir string) error {
+	dir = filepath.Clean(dir)
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && !info.IsDir():
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: fs.ErrExist}
+	case err == nil:
+		err := o.SyncDir(filepath.Dir(dir))
+		if errors.Is(err, fs.ErrPermission) {
+			return nil // not ours to list, so not ours to have made
+		}
+		return err
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := o.MkdirAll(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return o.SyncDir(filepath.Dir(dir))
+}
+
+// SyncDir makes a directory's entries durable. A file system that can't do it
+// (EINVAL) can't keep what we promise: that is an error, not a shrug.
+func (OS) SyncDir(dir string) (err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}
+
+// Free is what an unprivileged process may still write.
+func (OS) Free(dir string) (int64, error) {
+	free, err := statfsFree(dir)
+	if err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	return free, nil
+}
+
+// Lock takes the lock with flock(2), which belongs to the open file: it ends with
+// the process, however that dies, and conflicts inside one process too. The lock
+// file stays, since removing it would let two processes lock two files of one name.
+func (OS) Lock(name string) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		_ = f.Close()
+		return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
+	}
+	return f, nil
+}
