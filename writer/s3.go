@@ -1,0 +1,318 @@
+package writer
+
+// This file is the bucket in S3, or in a store that speaks its protocol.
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+)
+
+// S3Options says how to speak to a store. Region and credentials come from the
+// standard AWS chain: environment, shared files, web identity, instance role.
+type S3Options struct {
+	// Endpoint is the URL of a compatible store; empty means AWS's own.
+	Endpoint string
+	// PathStyle puts the bucket into the URL's path instead of the host name.
+	PathStyle bool
+	// Checksum is what the store is asked to verify an object's bytes with:
+	// crc32 (also when empty), crc32c, or none for a store that knows neither.
+	Checksum string
+	// Conditional creates objects with If-None-Match, so that no object is ever
+	// replaced. Without it, for a store that does not know the header, the object
+	// is looked for first, and two Puts of one key at once may both store theirs:
+	// the same rows by I3.
+	Conditional bool
+}
+
+const (
+	parquetType = "application/vnd.apache.parquet"
+
+	// stallAfter is how long a request may go on without a byte moving. Together
+	// with the body's known length it bounds an attempt at any bandwidth, which no
+	// fixed limit does: one that suits a fast link never lets a slow one finish.
+	stallAfter = 30 * time.Second
+
+	dialTimeout = 10 * time.Second
+	tlsTimeout  = 10 * time.Second
+	// Connections that a store closed meanwhile cost a failed attempt each, so
+	// idle ones are closed before stores usually do.
+	idleTimeout = 15 * time.Second
+	// idleConns keeps a connection for each of the puts that are in flight at once
+	// between two windows.
+	idleConns = 64
+)
+
+// s3Bucket is a bucket, or the part of one below a prefix. All fields are fixed
+// when it is opened.
+type s3Bucket struct {
+	client      *s3.Client
+	bucket      string
+	prefix      string // empty, or ends with a slash
+	checksum    string
+	conditional bool
+	stall       time.Duration
+}
+
+func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3Bucket, error) {
+	if bucket == "" {
+		return nil, errors.New("bucket URL names no bucket: it is written s3://bucket/prefix")
+	}
+	if prefix != "" {
+		if err := CheckKey(prefix); err != nil {
+			return nil, fmt.Errorf("bucket's prefix: %w", err)
+		}
+		prefix += "/"
+	}
+	b := &s3Bucket{bucket: bucket, prefix: prefix, checksum: options.Checksum, conditional: options.Conditional, stall: stallAfter}
+	switch b.checksum {
+	case "":
+		b.checksum = "crc32"
+	case "crc32", "crc32c", "none":
+	default:
+		return nil, fmt.Errorf("S3 checksum %q: it must be crc32, crc32c or none", options.Checksum)
+	}
+
+	// What the SDK would log, its errors say as well.
+	load := []func(*config.LoadOptions) error{config.WithHTTPClient(newHTTPClient()), config.WithLogger(logging.Nop{})}
+	if options.Endpoint != "" {
+		// Compatible stores take any region, but a signature needs one.
+		load = append(load, config.WithDefaultRegion("us-east-1"))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("no AWS region is configured: set AWS_REGION to the bucket's")
+	}
+	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if options.Endpoint != "" {
+			o.BaseEndpoint = aws.String(options.Endpoint)
+		}
+		o.UsePathStyle = options.PathStyle
+		o.AppID = "parquay"
+		// The Putter retries, with a limit on what is in flight that the SDK's
+		// retryer does not know of.
+		o.Retryer = aws.NopRetryer{}
+		// Put sends the checksum as a header of its own: the SDK's way over TLS is
+		// a chunked trailer, which fewer stores understand.
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		if b.checksum == "none" {
+			o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		}
+	})
+	return b, nil
+}
+
+// newHTTPClient returns a client that gives up on a silent peer at every stage.
+// The SDK's own client type is used because it also honours AWS_CA_BUNDLE.
+func newHTTPClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.TLSHandshakeTimeout = tlsTimeout
+			t.ResponseHeaderTimeout = stallAfter
+			t.IdleConnTimeout = idleTimeout
+			t.MaxIdleConns = idleConns
+			t.MaxIdleConnsPerHost = idleConns
+		})
+}
+
+func (b *s3Bucket) String() string {
+	return strings.TrimSuffix("s3://"+b.bucket+"/"+b.prefix, "/")
+}
+
+func (b *s3Bucket) Put(ctx context.Context, key string, body Body) error {
+	fail := func(err error) error { return fmt.Errorf("put %s into %s: %w", key, b, err) }
+	name, err := b.name(key)
+	if err != nil {
+		return fail(err)
+	}
+	input := &s3.PutObjectInput{
+		Bucket:        &b.bucket,
+		Key:           name,
+		ContentLength: aws.Int64(body.Size()),
+		ContentType:   aws.String(parquetType),
+	}
+	if b.conditional {
+		input.IfNoneMatch = aws.String("*")
+	} else if _, err := b.Head(ctx, key); !errors.Is(err, ErrNotFound) {
+		return err // nil if it is there
+	}
+	if err := b.sum(input, body); err != nil {
+		return fail(err)
+	}
+
+	ctx, pulse := startPulse(ctx, b.stall)
+	defer pulse.stop()
+	input.Body = &beatingReader{section: bodyReader(body), pulse: pulse}
+	if _, err = b.client.PutObject(ctx, input); err == nil {
+		return nil
+	}
+	switch status, code := answer(err); {
+	case status == http.StatusPreconditionFailed && b.conditional:
+		return nil // present: stored by us before, or by somebody with the same rows (I3)
+	case b.conditional && refusesCondition(status, code):
+		err = fmt.Errorf("the store may not know If-None-Match; if so, set PARQUAY_S3_CONDITIONAL=false: %w", err)
+	}
+	return fail(pulse.explain(err))
+}
+
+// sum sets the checksum that the store verifies the body with.
+func (b *s3Bucket) sum(input *s3.PutObjectInput, body Body) error {
+	var h hash.Hash32
+	var field **string
+	switch b.checksum {
+	case "crc32":
+		h, field = crc32.NewIEEE(), &input.ChecksumCRC32
+	case "crc32c":
+		h, field = crc32.New(crc32.MakeTable(crc32.Castagnoli)), &input.ChecksumCRC32C
+	case "none":
+		return nil
+	}
+	if _, err := io.Copy(h, bodyReader(body)); err != nil {
+		return fmt.Errorf("sum body: %w", err)
+	}
+	*field = aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, h.Sum32())))
+	return nil
+}
+
+func (b *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	name, err := b.name(key)
+	if err != nil {
+		return nil, fmt.Errorf("get %s from %s: %w", key, b, err)
+	}
+	ctx, pulse := startPulse(ctx, b.stall)
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.bucket, Key: name})
+	if err != nil {
+		pulse.stop()
+		return nil, fmt.Errorf("get %s from %s: %w", key, b, notFound(pulse.explain(err)))
+	}
+	pulse.timer.Stop()
+	return &beatingBody{body: out.Body, pulse: pulse}, nil
+}
+
+func (b *s3Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		last := ""
+		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
+			Bucket: &b.bucket, Prefix: aws.String(b.prefix + prefix),
+		})
+		for pages.HasMorePages() {
+			page, err := b.nextPage(ctx, pages)
+			if err != nil {
+				yield(Object{}, fmt.Errorf("list %s in %s: %w", prefix, b, err))
+				return
+			}
+			for _, item := range page.Contents {
+				key := strings.TrimPrefix(aws.ToString(item.Key), b.prefix)
+				if key == "" || strings.HasSuffix(key, "/") {
+					continue // a folder that some console made
+				}
+				if key <= last {
+					yield(Object{}, fmt.Errorf("list %s in %s: %q came after %q: the store lists out of order", prefix, b, key, last))
+					return
+				}
+				last = key
+				if !yield(Object{Key: key, Size: aws.ToInt64(item.Size), Modified: aws.ToTime(item.LastModified)}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (b *s3Bucket) nextPage(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s3.ListObjectsV2Output, error) {
+	ctx, pulse := startPulse(ctx, b.stall)
+	defer pulse.stop()
+	page, err := pages.NextPage(ctx)
+	return page, pulse.explain(err)
+}
+
+func (b *s3Bucket) Head(ctx context.Context, key string) (Object, error) {
+	name, err := b.name(key)
+	if err != nil {
+		return Object{}, fmt.Errorf("head %s in %s: %w", key, b, err)
+	}
+	ctx, pulse := startPulse(ctx, b.stall)
+	defer pulse.stop()
+	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: name})
+	if err != nil {
+		return Object{}, fmt.Errorf("head %s in %s: %w", key, b, notFound(pulse.explain(err)))
+	}
+	return Object{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)}, nil
+}
+
+func (b *s3Bucket) Delete(ctx context.Context, key string) error {
+	name, err := b.name(key)
+	if err != nil {
+		return fmt.Errorf("delete %s from %s: %w", key, b, err)
+	}
+	ctx, pulse := startPulse(ctx, b.stall)
+	defer pulse.stop()
+	_, err = b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: name})
+	if err = notFound(pulse.explain(err)); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("delete %s from %s: %w", key, b, err)
+	}
+	return nil
+}
+
+// name returns the whole name of a key's object.
+func (b *s3Bucket) name(key string) (*string, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, err
+	}
+	name := b.prefix + key
+	return &name, CheckKey(name)
+}
+
+// answer returns the HTTP status and S3 error code that the store answered; 0
+// and "" if it did not.
+func answer(err error) (status int, code string) {
+	var response interface{ HTTPStatusCode() int }
+	if errors.As(err, &response) {
+		status = response.HTTPStatusCode()
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		code = api.ErrorCode()
+	}
+	return status, code
+}
+
+// notFound makes an absent object ErrNotFound; an absent bucket is another error
+// wherever the store tells (an answer to HEAD has no room for it).
+func notFound(err error) error {
+	if status, code := answer(err); status == http.StatusNotFound && code != "NoSuchBucket" {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return err
+}
+
+// refusesCondition says that an answer is one that stores give to an If-None-Match
+// they don't know. They give it to other faults as well.
+func refusesCondition(status int, code string) bool {
+	if status == http.StatusNotImplemented {
+		return true
+	}
+	return status == http.StatusBadRequest &&
+		(code == "NotImplemented" || code == "InvalidArgument" || code == "InvalidRequest")
+}
