@@ -41,6 +41,7 @@ type Disk struct {
 	inc     Incarnation
 	options Options
 	lock    io.Closer
+	unknown []string // files that are not ours
 
 	// appending is held while the open segment is written. Lock it before mu.
 	appending sync.Mutex
@@ -58,7 +59,6 @@ type Disk struct {
 		closed  bool
 		windows map[WindowID]*window
 		usage   int64
-		unknown []string
 	}
 }
 
@@ -137,7 +137,7 @@ func (d *Disk) load() error {
 			}
 			d.grow(n, info.Size())
 		case e.Name() != lockName && e.Name() != quarantineName && !isTombstone(e.Name()):
-			d.mu.unknown = append(d.mu.unknown, e.Name())
+			d.unknown = append(d.unknown, e.Name())
 		}
 	}
 	return nil
@@ -162,7 +162,7 @@ func (d *Disk) grow(n name, bytes int64) {
 
 // Unknown lists the files in the directory that are not the journal's. They are
 // left alone.
-func (d *Disk) Unknown() []string { return d.mu.unknown }
+func (d *Disk) Unknown() []string { return d.unknown }
 
 // Usage is the number of bytes of all windows. Quarantine does not count: it must
 // not keep the journal full for ever.
@@ -220,12 +220,17 @@ func (d *Disk) failure() error {
 	return d.mu.failure
 }
 
-// syncDir syncs the directory; its failure is final, whoever asked.
+// syncDir syncs a directory.
 func (d *Disk) syncDir(dir string) error {
+	return d.exclusively(func() error { return d.fs.SyncDir(dir) })
+}
+
+// exclusively calls what syncs a directory; its failure is final, whoever asked.
+func (d *Disk) exclusively(sync func() error) error {
 	d.syncing.Lock()
 	defer d.syncing.Unlock()
-	if err := d.fs.SyncDir(dir); err != nil {
-		return d.fail(fmt.Errorf("sync %s: %w", dir, err))
+	if err := sync(); err != nil {
+		return d.fail(fmt.Errorf("sync directory: %w", err))
 	}
 	return nil
 }

@@ -278,7 +278,7 @@ func (d *Disk) quarantine(id WindowID) error {
 		return notFound(id)
 	}
 	aside := path.Join(d.dir, quarantineName)
-	if err := d.fs.MkdirAll(aside); err != nil {
+	if err := d.exclusively(func() error { return d.fs.MkdirAll(aside) }); err != nil {
 		return err
 	}
 	for _, s := range segments {
