@@ -1,0 +1,203 @@
+package writer
+
+// This file encodes one column chunk of a row group: which encoding its values
+// get, how they are cut into pages, and what the footer says about them.
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/parquet-go/parquet-go/bloom"
+	"github.com/parquet-go/parquet-go/encoding/delta"
+	"github.com/parquet-go/parquet-go/encoding/rle"
+	"github.com/parquet-go/parquet-go/format"
+
+	"parquay/schema"
+)
+
+const (
+	// pageBytes is where a page is cut, counted before encoding and compression.
+	pageBytes = 1 << 20
+
+	// minCompressed is the size below which a chunk is not compressed: it would
+	// hardly shrink, and takes longer than everything else about it. Many columns of
+	// a small file are that short.
+	minCompressed = 64
+
+	// minFilterValues is the smallest number of ids that get a bloom filter. A
+	// reader pays one request for the filter to save the request for the ids, which
+	// below this number are less than 200 KB: not worth 1.25 bytes a row.
+	minFilterValues = 8 << 10
+	// filterBits is the size of a filter: with 10 bits a value about 1 of 100 ids
+	// that are not there pass.
+	filterBits = 10
+)
+
+// chunk is what the footer says about a column chunk. Offsets count from the row
+// group's first byte, and sizes include the pages' headers.
+type chunk struct {
+	encoding   format.Encoding
+	codec      format.CompressionCodec
+	pages      int32 // data pages
+	filterSize int32 // of the bloom filter, 0 without one
+	entries    int64
+	nulls      int64
+	dictionary int64 // offset of the dictionary page, where the encoding has one
+	data       int64 // offset of the first data page
+	filter     int64 // offset of the bloom filter
+	plainSize  int64 // before compression
+	size       int64
+	bounds     bounds
+}
+
+// encodeChunk appends a leaf's pages to the row group.
+func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
+	s := &e.values
+	if err := s.gather(l, e.columns.Vector(l.column), rows); err != nil {
+		return err
+	}
+	c.entries, c.nulls = int64(s.entries), int64(s.entries-s.n)
+	c.encoding = e.choose(l)
+	c.bounds = e.findBounds(c, l)
+	size := e.plainSize(c, l)
+	if c.codec = format.Zstd; size < minCompressed {
+		c.codec = format.Uncompressed
+	}
+	if c.encoding == format.RLEDictionary {
+		for _, i := range e.dict.first {
+			e.page.raw = s.appendPlain(e.page.raw, l, int(i), int(i)+1)
+		}
+		if err := e.page.writeDictionary(c, len(e.dict.first)); err != nil {
+			return err
+		}
+	}
+	if err := e.encodePages(c, l, max(ceilDiv(size, pageBytes), 1)); err != nil {
+		return err
+	}
+	return nil
+}
+
+// choose returns the encoding of the values just gathered.
+//
+// A dictionary is tried unless the schema speaks against it or the values are
+// times. What it doesn't suit is stored as differences, which suit times and
+// counters and cost nothing elsewhere; decimals and doubles as they are; strings
+// as all their lengths, then all their text, which compresses better and faster
+// than each text behind its length.
+func (e *encoder) choose(l *leaf) format.Encoding {
+	hint := l.encoding
+	if hint == schema.EncodingAuto && l.kind != schema.Timestamp {
+		hint = schema.EncodingDictionary
+	}
+	switch {
+	case e.values.n == 0, l.kind == schema.Bool:
+		return format.Plain
+	case hint == schema.EncodingDictionary && e.dict.build(&e.values, l):
+		return format.RLEDictionary
+	case l.kind == schema.String:
+		return format.DeltaLengthByteArray
+	case l.kind == schema.Double, hint == schema.EncodingPlain:
+		return format.Plain
+	case l.kind == schema.Decimal && hint != schema.EncodingDelta:
+		return format.Plain
+	}
+	return format.DeltaBinaryPacked
+}
+
+// plainSize estimates the bytes of the chunk's pages before compression.
+func (e *encoder) plainSize(c *chunk, l *leaf) int {
+	s := &e.values
+	size := len(s.defs)/8 + len(s.reps)/8
+	switch {
+	case c.encoding == format.RLEDictionary:
+		distinct := len(e.dict.first)
+		return size + e.dict.size + s.n*bits.Len(uint(distinct-1))/8
+	case l.kind == schema.String:
+		return size + len(s.text) + s.n
+	case l.kind == schema.Bool:
+		return size + s.n/8
+	}
+	return size + s.n*width(l.physical)
+}
+
+// encodePages appends the values as that many data pages of about the same number
+// of entries. A row never begins in one page and ends in the next.
+func (e *encoder) encodePages(c *chunk, l *leaf, pages int) error {
+	s := &e.values
+	step := ceilDiv(s.entries, pages)
+	value := 0
+	for from := 0; from < s.entries; {
+		to := s.rowStart(min(from+step, s.entries))
+		n := s.count(from, to)
+		if err := e.addLevels(l, from, to); err != nil {
+			return fmt.Errorf("encode levels: %w", err)
+		}
+		if err := e.addValues(c, l, value, value+n); err != nil {
+			return fmt.Errorf("encode values: %w", err)
+		}
+		if err := e.page.writeData(c, to-from, to-from-n); err != nil {
+			return err
+		}
+		from, value = to, value+n
+	}
+	return nil
+}
+
+// addLevels adds the levels of the entries [from, to) to the page.
+func (e *encoder) addLevels(l *leaf, from, to int) error {
+	s := &e.values
+	window := func(levels []byte) []byte {
+		if len(levels) == 0 {
+			return nil // all are the same
+		}
+		return levels[from:to]
+	}
+	if l.maxRep > 0 {
+		if err := e.page.addLevels(window(s.reps), to-from, 0, l.maxRep); err != nil {
+			return err
+		}
+	}
+	if l.maxDef > 0 {
+		return e.page.addLevels(window(s.defs), to-from, s.level, l.maxDef)
+	}
+	return nil
+}
+
+// addValues adds the encoded values [from, to) to the page.
+func (e *encoder) addValues(c *chunk, l *leaf, from, to int) (err error) {
+	s, p := &e.values, &e.page
+	switch c.encoding {
+	case format.RLEDictionary:
+		p.scratch, err = new(rle.DictionaryEncoding).EncodeInt32(p.scratch, e.dict.indexes[from:to])
+	case format.DeltaLengthByteArray:
+		text := s.text[s.ends[from]:s.ends[to]]
+		p.scratch, err = new(delta.LengthByteArrayEncoding).EncodeByteArray(p.scratch, text, s.ends[from:to+1])
+	case format.DeltaBinaryPacked:
+		if l.physical == format.Int64 {
+			p.scratch, err = new(delta.BinaryPackedEncoding).EncodeInt64(p.scratch, s.ints[from:to])
+			break
+		}
+		p.int32s = p.int32s[:0]
+		for _, v := range s.ints[from:to] {
+			p.int32s = append(p.int32s, int32(v))
+		}
+		p.scratch, err = new(delta.BinaryPackedEncoding).EncodeInt32(p.scratch, p.int32s)
+	default:
+		p.raw = s.appendPlain(p.raw, l, from, to)
+		return nil
+	}
+	p.raw = append(p.raw, p.scratch...)
+	return err
+}
+
+// encodeFilter appends the bloom filter of the ids that were hashed.
+func (e *encoder) encodeFilter(c *chunk) error {
+	n := bloom.NumSplitBlocksOf(int64(len(e.hashes)), filterBits)
+	if cap(e.filter) < n {
+		e.filter = make(bloom.SplitBlockFilter, n)
+	}
+	filter := e.filter[:n]
+	filter.Reset()
+	filter.InsertBulk(e.hashes)
+	return e.page.writeFilter(c, filter.Bytes())
+}

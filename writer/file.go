@@ -1,0 +1,251 @@
+package writer
+
+// This file is one Parquet file in the making.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"parquay/schema"
+)
+
+// ErrClosed is returned for what a file can no longer do: rows after its end, or
+// anything after its disposal.
+var ErrClosed = errors.New("file is closed")
+
+// Output is one file in the making. Append may be called by several goroutines at
+// once; Close follows the last of them, and Put follows Close.
+type Output struct {
+	id     FileID
+	layout *layout
+	writer *Writer
+
+	// The lock makes row groups reach the body one after the other. It is held for
+	// a write, not while a row group is encoded.
+	mu     sync.Mutex
+	body   body
+	groups []placedGroup
+	rows   int64
+	state  state
+	failed error // the first failure; final, since the body's end is unknown
+}
+
+type state uint8
+
+const (
+	open state = iota
+	closed
+	stored
+	discarded
+)
+
+// placedGroup is a row group in its file.
+type placedGroup struct {
+	rowGroup
+	offset int64
+}
+
+// Append encodes the rows of all batches, which must be of the file's table, tenant
+// and hour, as one row group (as several, if they exceed the bounds of one). The
+// batches are no longer referred to when it returns. After an error the file may
+// hold some of the rows, and is only good to be discarded.
+func (f *Output) Append(ctx context.Context, group []*schema.Batch) error {
+	if err := f.append(ctx, group); err != nil {
+		return fmt.Errorf("append to %s: %w", f.id.Key(), err)
+	}
+	return nil
+}
+
+func (f *Output) append(ctx context.Context, group []*schema.Batch) error {
+	for _, b := range group {
+		if b.Tenant != f.id.Tenant || b.Hour != f.id.Hour { // I8
+			return fmt.Errorf("a batch of tenant %s, hour %d", b.Tenant, b.Hour)
+		}
+	}
+	e, err := f.writer.acquire(ctx, f.layout)
+	if err != nil {
+		return err
+	}
+	defer f.writer.release(e)
+	if err := e.merge(group); err != nil {
+		return err
+	}
+	for rows := range e.groups() {
+		begin := time.Now()
+		g, err := e.encode(rows)
+		if err != nil {
+			return f.fail(err)
+		}
+		f.writer.cfg.Metrics.encoding.Observe(time.Since(begin).Seconds())
+		if err := f.commit(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit writes an encoded row group.
+func (f *Output) commit(g rowGroup) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.failed != nil:
+		return f.failed
+	case f.state != open:
+		return ErrClosed
+	case len(f.groups) > math.MaxInt16:
+		f.failed = errors.New("too many row groups")
+		return f.failed
+	}
+	hour := time.Hour.Microseconds()
+	if g.minTime < f.id.Hour*hour || g.maxTime >= (f.id.Hour+1)*hour {
+		f.failed = fmt.Errorf("rows from %s to %s", micros(g.minTime), micros(g.maxTime))
+		return f.failed
+	}
+	head := ""
+	if f.body.length() == 0 {
+		head = magic
+	}
+	placed := placedGroup{g, f.body.length() + int64(len(head))}
+	if err := f.body.append([]byte(head), g.bytes); err != nil {
+		f.failed = err
+		return err
+	}
+	placed.bytes = nil // they are the encoder's
+	f.groups = append(f.groups, placed)
+	f.rows += int64(g.rows)
+	return nil
+}
+
+func (f *Output) fail(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		f.failed = err
+	}
+	return err
+}
+
+// Close writes the footer, opens the finished file and returns the number of rows
+// that are found in it (I4). A file without rows is none: it has nothing to put.
+func (f *Output) Close(_ context.Context) (rows int64, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if rows, err = f.closeLocked(); err != nil {
+		if f.failed == nil {
+			f.failed = err
+		}
+		return 0, fmt.Errorf("finish %s: %w", f.id.Key(), err)
+	}
+	return rows, nil
+}
+
+func (f *Output) closeLocked() (int64, error) {
+	switch {
+	case f.failed != nil:
+		return 0, f.failed
+	case f.state != open:
+		return 0, ErrClosed
+	}
+	f.state = closed
+	if f.rows == 0 {
+		return 0, nil
+	}
+	info := f.infoLocked()
+	footer, err := encodeFooter(f.layout, &info, f.groups)
+	if err != nil {
+		return 0, err
+	}
+	if err := f.body.append(footer); err != nil {
+		return 0, err
+	}
+	if err := f.body.finish(); err != nil {
+		return 0, err
+	}
+	f.groups = nil
+	return f.checkLocked(info)
+}
+
+// checkLocked reads the file as a stranger would, and expects to find what was
+// meant to be written.
+func (f *Output) checkLocked(want Info) (rows int64, err error) {
+	c := f.body.content()
+	defer func() {
+		if e := c.Close(); err == nil && e != nil {
+			err = fmt.Errorf("read back: %w", e)
+		}
+	}()
+	got, err := ReadInfo(c, c.Size())
+	if err != nil {
+		return 0, fmt.Errorf("read back: %w", err)
+	}
+	if got != want {
+		return 0, fmt.Errorf("read back %+v, wrote %+v", got, want)
+	}
+	return got.Rows, nil
+}
+
+func (f *Output) infoLocked() Info {
+	low, high := f.groups[0].minTime, f.groups[0].maxTime
+	for _, g := range f.groups {
+		low, high = min(low, g.minTime), max(high, g.maxTime)
+	}
+	return Info{
+		FileID: f.id, Rows: f.rows,
+		MinTime: micros(low), MaxTime: micros(high),
+		Schema: f.layout.table.Fingerprint(), Version: f.writer.cfg.Version,
+	}
+}
+
+// Put returns nil only when the file is durable in the bucket, by this call or
+// before. It tries until ctx ends.
+func (f *Output) Put(ctx context.Context) error {
+	c, rows, err := f.finished()
+	if c == nil {
+		return err
+	}
+	err = f.writer.cfg.Putter.Put(ctx, f.id.Key(), c)
+	if e := c.Close(); e != nil {
+		f.writer.cfg.Logger.Warn("close spool file", "key", f.id.Key(), "error", e)
+	}
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state == closed {
+		f.state = stored
+		f.writer.cfg.Metrics.stored(f.id.Table, rows, c.Size())
+	}
+	return nil
+}
+
+// finished returns what is to be put, nil if nothing is.
+func (f *Output) finished() (content, int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.failed != nil:
+		return nil, 0, fmt.Errorf("put %s: %w", f.id.Key(), f.failed)
+	case f.state == open, f.state == discarded:
+		return nil, 0, fmt.Errorf("put %s: %w", f.id.Key(), ErrClosed)
+	case f.state == stored, f.rows == 0:
+		return nil, 0, nil
+	}
+	return f.body.content(), f.rows, nil
+}
+
+// Discard releases the file's memory and its place in the spool folder. It may be
+// called at any time, and again.
+func (f *Output) Discard() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state, f.groups = discarded, nil
+	if err := f.body.discard(); err != nil {
+		f.writer.cfg.Logger.Warn("discard file", "key", f.id.Key(), "error", err)
+	}
+}
