@@ -8,6 +8,7 @@ type Code string
 const (
 	CodeNotAnObject      Code = "not_an_object"     // the value is JSON, but no object
 	CodeInvalidUTF8      Code = "invalid_utf8"      // bytes, or the escape of half a surrogate pair, that are no text
+	CodeInvalidEscape    Code = "invalid_escape"    // an escape in a string that JSON does not have
 	CodeControlCharacter Code = "control_character" // a character below U+0020 stands unescaped in a string
 	CodeDuplicateKey     Code = "duplicate_key"     // an object names a key twice
 	CodeDepth            Code = "depth"             // values are nested deeper than MaxDepth

@@ -141,12 +141,12 @@ func (c *compiler) required(n *node) {
 		if t.rules[i].given {
 			c.fail(e, "stands twice")
 		}
+		t.given++
 		t.rules[i].given = true
 		t.columns[i].Required = true
 	}
 	if i := t.idColumn; i >= 0 && !t.rules[i].given {
-		const sample = "01890a5d-ac96-774b-bcce-b302099a8057"
-		if f := t.rules[i].checkText(sample, nil); f.code != "" {
+		if f := t.rules[i].checkText(uuidExample, nil); f.code != "" {
 			c.fail(n.or(c.at("#/properties/"+t.columns[i].Name)),
 				"the gateway fills an absent id with a UUIDv7, which this column refuses (%s): allow it or require the field", f.message)
 		}

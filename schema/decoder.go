@@ -2,6 +2,9 @@ package schema
 
 import "time"
 
+// Request bodies to batches: one pass over the body's bytes, straight into
+// columns.
+
 // Limits bounds what a decoder accepts.
 type Limits struct {
 	MaxEvent int           // bytes of one event's text
@@ -17,45 +20,94 @@ type EventError struct {
 	Message string `json:"message"`
 }
 
-// SyntaxError is returned for a body that can't be split into JSON values.
-// Nothing of such a body is accepted.
-type SyntaxError struct {
-	Offset  int // bytes before the fault
-	Index   int // whole events before it
-	Field   string
-	Message string
-}
-
-func (e *SyntaxError) Error() string { panic("seam") }
-
 // Decoder turns request bodies into batches. One decoder serves one request at a
 // time; reuse it (sync.Pool) to reuse its memory.
-type Decoder struct{}
+type Decoder struct {
+	table    *Table
+	limits   Limits
+	received time.Time
+	event    event // the event at hand
+	budget   budget
+
+	rows    *Columns // the accepted events
+	refused *Columns // the rejected ones, as rows of the rejected table
+	errors  []EventError
+
+	order    []uint64 // the accepted rows by hour, when there is more than one hour
+	gathered *Columns // the rows of one of them
+}
+
+// keptMemory bounds the columns that a decoder keeps for its next body, so that
+// one large body does not stay in every decoder of a pool.
+const keptMemory = 4 << 20
 
 // NewDecoder returns a decoder for bodies of table t.
-func NewDecoder(t *Table, limits Limits) *Decoder { panic("seam") }
+func NewDecoder(t *Table, limits Limits) *Decoder {
+	d := &Decoder{
+		table: t, limits: limits,
+		rows: NewColumns(t), refused: NewColumns(Rejected()), gathered: NewColumns(t),
+	}
+	d.event.init(d.rows)
+	return d
+}
 
 // Decode reads every event of body: one object, an array of objects, or objects
 // one after the other (NDJSON is a case of that). received is the moment of
 // receipt. grow is called before the columns come to occupy more than the bytes
 // granted so far (at first 0) with how many more are wanted; its error ends the
-// decoding and is returned as it is.
+// decoding and is returned as it is. In the end the bytes granted are at least
+// those of Batches.
 //
 // Rejected events do not stop it: they become rows of the rejected table and
-// entries of Errors. A body without any event is a SyntaxError.
+// entries of Errors. A body that can't be split into JSON values, or has none, is
+// a SyntaxError. After an error nothing is accepted and nothing rejected.
 func (d *Decoder) Decode(body []byte, received time.Time, grow func(bytes int) error) error {
-	panic("seam")
+	d.clear()
+	d.received = received
+	d.budget = budget{grow: grow, first: len(body)}
+	d.event.startBody(received, d.limits)
+	err := d.split(body)
+	d.event.endBody()
+	if err == nil {
+		d.fillReceived()
+		err = d.budget.settle(d.rows, d.refused, d.sortByHour())
+	}
+	if err != nil {
+		d.clear()
+	}
+	return err
 }
 
-// Accepted and Rejected count the events of the last body.
-func (d *Decoder) Accepted() int { panic("seam") }
+// Accepted is the number of the last body's events that became rows.
+func (d *Decoder) Accepted() int { return d.rows.Rows() }
 
-// Rejected counts the events that the schema refused.
-func (d *Decoder) Rejected() int { panic("seam") }
+// Rejected is the number of those that the schema refused.
+func (d *Decoder) Rejected() int { return d.refused.Rows() }
 
-// Errors describes the rejected events in order, at most the first 1,000.
-func (d *Decoder) Errors() []EventError { panic("seam") }
+// Errors describes the rejected events in order, at most the first MaxErrors. The
+// slice is valid until the next Decode.
+func (d *Decoder) Errors() []EventError { return d.errors }
 
-// Batches returns the last body's rows, one batch an hour, with memory of their
-// own; then those of the rejected table. The decoder can be used again.
-func (d *Decoder) Batches(tenant string) []*Batch { panic("seam") }
+// clear forgets the last body, and memory that few bodies need.
+func (d *Decoder) clear() {
+	d.errors = d.errors[:0]
+	d.order = d.order[:0]
+	for _, c := range []*Columns{d.rows, d.refused, d.gathered} {
+		if c.Size() > keptMemory {
+			*c = *NewColumns(c.table)
+		}
+		c.Reset()
+	}
+}
+
+// fillReceived gives every row the time of receipt: all have the same, and none
+// of the event's checks needs it.
+func (d *Decoder) fillReceived() {
+	for _, c := range []*Columns{d.rows, d.refused} {
+		v := c.Vector(c.table.receivedColumn())
+		for row := range c.rows {
+			v.setInt64(row, d.received.UnixMicro())
+		}
+		c.endRows()
+	}
+}

@@ -128,6 +128,23 @@ func (v *Vector) appendTo(dst []byte, m mode) []byte {
 	return append(dst, v.text...)
 }
 
+// formSize is the length of the byte form.
+func (c *Columns) formSize() int {
+	n := formHeader + len(c.vectors)
+	for i := range c.vectors {
+		v := &c.vectors[i]
+		switch v.mode() {
+		case modeSame:
+			n += v.kind.slot()
+		case modeSome:
+			n += (v.rows+7)>>3 + v.rows*v.kind.slot() + len(v.elements) + len(v.text)
+		case modeAll:
+			n += v.rows*v.kind.slot() + len(v.elements) + len(v.text)
+		}
+	}
+	return n
+}
+
 // concat adds the rows of a section behind the first `rows` ones.
 func (v *Vector) concat(rows int, s *section) {
 	if s.mode == modeNone {

@@ -36,32 +36,26 @@ func newRule(c Column) rule {
 	return r
 }
 
-// fault is why a value is refused; its zero value means that it is not.
-type fault struct {
-	code    Code
-	message string
-}
-
 // checkText says what a string lacks. The memo, if any, remembers strings that
 // the pattern has matched.
 func (r *rule) checkText(s string, m *memo) fault {
 	if r.uuid && !isUUID(s) {
-		return fault{CodeFormat, "must be a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057"}
+		return fault{code: CodeFormat, message: "must be a UUID, such as " + uuidExample}
 	}
 	// A character has at least one byte, and a length in bytes costs nothing.
 	if len(s) > r.maxLength && utf8.RuneCountInString(s) > r.maxLength {
-		return fault{CodeTooLong, fmt.Sprintf("must have at most %d characters", r.maxLength)}
+		return fault{code: CodeTooLong, message: fmt.Sprintf("must have at most %d characters", r.maxLength)}
 	}
 	if r.minLength > 0 && (len(s) < r.minLength || utf8.RuneCountInString(s) < r.minLength) {
-		return fault{CodeTooShort, fmt.Sprintf("must have at least %d characters", r.minLength)}
+		return fault{code: CodeTooShort, message: fmt.Sprintf("must have at least %d characters", r.minLength)}
 	}
 	if r.enum != nil {
 		if _, found := slices.BinarySearch(r.enum, s); !found {
-			return fault{CodeNotInEnum, "must be one of " + list(r.enum)}
+			return fault{code: CodeNotInEnum, message: "must be one of " + list(r.enum)}
 		}
 	}
 	if r.pattern != nil && !m.matches(r.pattern, s) {
-		return fault{CodePattern, "must match " + r.pattern.String()}
+		return fault{code: CodePattern, message: "must match " + r.pattern.String()}
 	}
 	return fault{}
 }
@@ -69,10 +63,10 @@ func (r *rule) checkText(s string, m *memo) fault {
 // checkInt compares a whole number, or an unscaled decimal, with its bounds.
 func (r *rule) checkInt(x int64, c *Column) fault {
 	if x < r.min {
-		return fault{CodeTooSmall, "must be at least " + formatDecimal(r.min, c.Scale)}
+		return fault{code: CodeTooSmall, message: "must be at least " + formatDecimal(r.min, c.Scale)}
 	}
 	if x > r.max {
-		return fault{CodeTooLarge, "must be at most " + formatDecimal(r.max, c.Scale)}
+		return fault{code: CodeTooLarge, message: "must be at most " + formatDecimal(r.max, c.Scale)}
 	}
 	return fault{}
 }
@@ -80,10 +74,10 @@ func (r *rule) checkInt(x int64, c *Column) fault {
 // checkFloat compares a number with its bounds.
 func (r *rule) checkFloat(x float64) fault {
 	if x < r.minDbl {
-		return fault{CodeTooSmall, "must be at least " + strconv.FormatFloat(r.minDbl, 'g', -1, 64)}
+		return fault{code: CodeTooSmall, message: "must be at least " + strconv.FormatFloat(r.minDbl, 'g', -1, 64)}
 	}
 	if x > r.maxDbl {
-		return fault{CodeTooLarge, "must be at most " + strconv.FormatFloat(r.maxDbl, 'g', -1, 64)}
+		return fault{code: CodeTooLarge, message: "must be at most " + strconv.FormatFloat(r.maxDbl, 'g', -1, 64)}
 	}
 	return fault{}
 }
@@ -101,25 +95,6 @@ func list(values []string) string {
 		b = append(b, v...)
 	}
 	return string(b)
-}
-
-// isUUID says whether s is a UUID in its usual form, in upper or lower case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i] | 0x20; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if s[i] != '-' {
-				return false
-			}
-		case '0' <= s[i] && s[i] <= '9':
-		case c < 'a' || c > 'f':
-			return false
-		}
-	}
-	return true
 }
 
 // formatDecimal writes an unscaled value with its point.

@@ -60,6 +60,15 @@ func (k Kind) width() int {
 	return 0
 }
 
+// slot is the number of bytes that a row takes besides its text: a value, or the
+// offset of its end.
+func (k Kind) slot() int {
+	if w := k.width(); w > 0 {
+		return w
+	}
+	return 4
+}
+
 // Encoding is a schema's hint to the file encoder (x-encoding).
 type Encoding uint8
 

@@ -26,6 +26,7 @@ type Table struct {
 	columns     []Column
 	rules       []rule         // what the values of each of the document's columns must satisfy
 	byName      map[string]int // the document's columns: the fields that an event may name
+	given       int            // how many fields the sender must give
 	idColumn    int
 	timeColumn  int
 	keepExtra   bool
