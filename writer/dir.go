@@ -235,7 +235,7 @@ func (b *dirBucket) ready() error {
 		return nil
 	}
 	temp := filepath.Join(b.root, dirTemp)
-	if err := b.fs.MkdirAll(temp); err != nil {
+	if err := b.syncedLocked(b.fs.MkdirAll(temp)); err != nil {
 		return fmt.Errorf("make temporary directory: %w", err)
 	}
 	entries, err := b.fs.ReadDir(temp)
@@ -256,12 +256,20 @@ func (b *dirBucket) ready() error {
 // synced takes the result of making directory entries durable. An error of the
 // sync itself is final for the bucket, since the next sync of that directory may
 // return nil for entries that are lost: no Put is confirmed after it, whatever its
-// own sync said, and the journal keeps the rows.
+// own sync said, and the journal keeps the rows. The next process trusts the
+// directory again: a file system that has lost names has itself failed by then.
 func (b *dirBucket) synced(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if path := (*fs.PathError)(nil); errors.As(err, &path) && path.Op != "sync" {
-		return err // a full disk or too many open files, before any sync
+	return b.syncedLocked(err)
+}
+
+func (b *dirBucket) syncedLocked(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		switch path.Op {
+		case "stat", "mkdir", "open":
+			return err // before any sync: a full disk, too many open files
+		}
 	}
 	if b.mu.failed == nil {
 		b.mu.failed = err
