@@ -1,0 +1,24 @@
+// Package e2e tests the real Parquay binary from outside: HTTP in, a bucket out.
+//
+// Nothing of the main module is imported. The binary is built once a run and
+// started as any operator starts it; a ledger client notes every event before it
+// sends it and every answer after; and a checker reads the finished files with
+// arrow-go, a Parquet implementation that Parquay does not use, and compares them
+// with the ledger. Between the two the process is killed, its store is stopped,
+// its disk fails.
+//
+//	process  the binary and an S3-compatible store as processes
+//	ledger   what was sent, and what was answered
+//	check    what is in the bucket, and whether the ledger agrees
+//	measure  a command: events a second, CPU and memory of the gateway alone
+//
+// Variables change what a run does:
+//
+//	E2E_KILLS=n        kills of each kill test (15)
+//	E2E_RATE=n         events a second that the ledger client sends at most (20000)
+//	E2E_SEED=n         the random choices of a run, as its log names them
+//	E2E_RACE=1         build the binary with the race detector
+//	E2E_KEEP=dir       keep each test's directories and logs in dir
+//	PARQUAY_VERSITYGW  the store's binary, else .cache/bin/versitygw of the
+//	                   repository, else the PATH's; without one its tests skip
+package e2e

@@ -1,0 +1,47 @@
+// Package process runs the programs under test: the gateway, and a store for it.
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Root finds the repository: the nearest parent of the working directory whose
+// module has cmd/parquay.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "cmd", "parquay", "main.go")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("find the repository: no parent of the working directory has cmd/parquay")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Build compiles the gateway into a file below dir and returns its name.
+func Build(dir string, race bool) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "parquay")
+	args := []string{"build", "-o", binary}
+	if race {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, "./cmd/parquay")...)
+	cmd.Dir = root
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the gateway: %w\n%s", err, output)
+	}
+	return binary, nil
+}
