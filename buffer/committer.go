@@ -203,9 +203,6 @@ func (c *committer) gather(waiting []*commit) (n int) {
 
 // commit makes one frame of what gather found durable, then pushes it.
 func (c *committer) commit(commits []*commit) error {
-	if failure := c.b.failure.Load(); failure != nil {
-		return *failure
-	}
 	now := c.b.cfg.Now()
 	if c.window != nil && !now.Before(c.deadline) {
 		c.endWindow("age")

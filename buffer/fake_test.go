@@ -24,6 +24,7 @@ type fakeFiles struct {
 		attempts map[FileID]int      // puts, answered or not
 		open     int                 // files neither put nor discarded
 		groups   []int               // rows of every row group, in the order of their end
+		tables   []*schema.Table     // of every file
 		steps    int                 // appends, closes and puts so far
 	}
 	// step, when set, decides about the n-th append, close or put.
@@ -56,6 +57,8 @@ func (f *fakeFiles) Create(id FileID, t *schema.Table) (File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mu.open++
+	f.mu.tables = append(f.mu.tables, t)
+	f.mu.tables = append(f.mu.tables, t)
 	if t.Name() != id.Table {
 		f.t.Errorf("file of table %q is made with the schema of %q", id.Table, t.Name())
 	}
