@@ -121,8 +121,8 @@ func (t *tenant) endWindow(ctx context.Context, w *window) {
 	for _, p := range parts {
 		t.encode(ctx, p, true)
 	}
-	w.release()
 	t.unpin()
+	w.release() // last: it may be all that a drain waits for
 }
 
 // relieve makes room for a tenant that has taken half of its share without
