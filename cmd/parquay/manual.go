@@ -33,10 +33,10 @@ func variableNames() []string {
 }
 
 // variables lists the settings with the comments of their fields.
-func variables() ([]variable, error) {
+func variables() []variable {
 	file, err := parser.ParseFile(token.NewFileSet(), "settings.go", settingsSource, parser.ParseComments)
 	if err != nil {
-		return nil, fmt.Errorf("read the settings' own source: %w", err)
+		panic(err) // it is the source that this binary was compiled from
 	}
 	var list []variable
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -51,23 +51,18 @@ func variables() ([]variable, error) {
 		}
 		return false
 	})
-	return list, nil
+	return list
 }
 
 // explainSettings prints the settings for a person at a terminal.
-func explainSettings(w io.Writer) error {
-	list, err := variables()
-	if err != nil {
-		return err
-	}
+func explainSettings(w io.Writer) {
 	fmt.Fprint(w, "\nSettings (environment variables):\n")
-	for _, v := range list {
+	for _, v := range variables() {
 		fmt.Fprintf(w, "\n  %s\n", strings.TrimSuffix(v.name+"="+v.def, "="))
 		for _, line := range wrap(v.meaning, 72) {
 			fmt.Fprintf(w, "      %s\n", line)
 		}
 	}
-	return nil
 }
 
 // wrap breaks text into lines of at most width bytes, where the words allow it.

@@ -1,0 +1,61 @@
+// Where the packages meet: each declares the small thing that it needs, and this
+// file gives it what another one has.
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"parquay/buffer"
+	"parquay/schema"
+	"parquay/server"
+	"parquay/writer"
+)
+
+// files gives the buffer the writer's files.
+type files struct{ w *writer.Writer }
+
+func (f files) Create(id buffer.FileID, t *schema.Table) (buffer.File, error) {
+	return f.w.Create(writer.FileID(id), t)
+}
+
+// intake gives the server the buffer's admission.
+type intake struct{ b *buffer.Buffer }
+
+func (i intake) Reserve(tenant string, bytes int64) (server.Reservation, error) {
+	r, err := i.b.Reserve(tenant, bytes)
+	if err != nil {
+		return nil, answerable(err)
+	}
+	return reservation{r}, nil
+}
+
+type reservation struct{ *buffer.Reservation }
+
+func (r reservation) Grow(bytes int64) error { return answerable(r.Reservation.Grow(bytes)) }
+
+func (r reservation) Commit(ctx context.Context, batches []*schema.Batch) error {
+	return answerable(r.Reservation.Commit(ctx, batches))
+}
+
+// answers pairs the buffer's errors with those that the server has an answer for.
+var answers = [...]struct{ from, to error }{
+	{buffer.ErrTenantFull, server.ErrTenantFull},
+	{buffer.ErrTooLarge, server.ErrTooLarge},
+	{buffer.ErrBusy, server.ErrBusy},
+	{buffer.ErrJournalFull, server.ErrJournalFull},
+	{buffer.ErrFailed, server.ErrFailed},
+	{buffer.ErrStopping, server.ErrStopping},
+}
+
+// answerable turns an error of the buffer into one of the server's. What it does
+// not know stays as it is, and is a 500.
+func answerable(err error) error {
+	for _, a := range answers {
+		if errors.Is(err, a.from) {
+			return a.to
+		}
+	}
+	return err
+}
