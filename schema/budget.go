@@ -18,12 +18,12 @@ const maxNote = 64 + 32 + maxField + maxMessage
 func (b *budget) event(rows, refused *Columns, n int) error {
 	// No value takes more bytes than its text but the empty strings of a
 	// collection, "", : 4 for 3. A generated id has no text.
-	return b.reserve(rows, refused, rows.table.rowBytes()+len(uuidExample)+n+n/3+8)
+	return b.reserve(rows, refused, rows.table.rowBytes+len(uuidExample)+n+n/3+8)
 }
 
 // refusal makes room for the row of a rejected event.
 func (b *budget) refusal(rows, refused *Columns, raw int) error {
-	return b.reserve(rows, refused, refused.table.rowBytes()+maxNote+raw+raw/3+16) // base64
+	return b.reserve(rows, refused, refused.table.rowBytes+maxNote+raw+raw/3+16) // base64
 }
 
 func (b *budget) reserve(rows, refused *Columns, more int) error {
@@ -67,18 +67,9 @@ func (b *budget) ask(bytes int) error {
 // bound is what the columns would occupy if each stored every row: what they may
 // come to when a column gets its first value late.
 func (c *Columns) bound() int {
-	n := c.rows*c.table.rowBytes() + len(c.vectors)
+	n := c.rows*c.table.rowBytes + len(c.vectors)
 	for i := range c.vectors {
 		n += len(c.vectors[i].elements) + len(c.vectors[i].text)
-	}
-	return n
-}
-
-// rowBytes bounds what a row occupies besides its text.
-func (t *Table) rowBytes() int {
-	n := len(t.columns)/8 + 1 // bitmaps
-	for i := range t.columns {
-		n += t.columns[i].Kind.slot()
 	}
 	return n
 }

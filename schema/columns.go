@@ -8,10 +8,9 @@ import "fmt"
 // Columns holds rows of one table column by column. It is not safe for concurrent
 // use; Reset keeps its memory for the next use.
 type Columns struct {
-	table    *Table
-	rows     int
-	vectors  []Vector
-	sections []section // AppendBatch's notes, kept for their memory
+	table   *Table
+	rows    int
+	vectors []Vector
 }
 
 // NewColumns returns an empty set of columns for t.

@@ -50,7 +50,7 @@ func Compile(name string, document []byte) (*Table, error) {
 	if err := errors.Join(c.faults...); err != nil {
 		return nil, fmt.Errorf("compile schema %s: %w", name, err)
 	}
-	c.table.fingerprint = c.table.computeFingerprint()
+	c.table.seal()
 	return c.table, nil
 }
 
@@ -138,17 +138,16 @@ func (c *compiler) required(n *node) {
 			c.fail(e, "must be the name of a property")
 			continue
 		}
-		if t.rules[i].given {
+		if slices.Contains(t.required, i) {
 			c.fail(e, "stands twice")
 		}
-		t.given++
-		t.rules[i].given = true
+		t.required = append(t.required, i)
 		t.columns[i].Required = true
 	}
-	if i := t.idColumn; i >= 0 && !t.rules[i].given {
-		if f := t.rules[i].checkText(uuidExample, nil); f.code != "" {
-			c.fail(n.or(c.at("#/properties/"+t.columns[i].Name)),
-				"the gateway fills an absent id with a UUIDv7, which this column refuses (%s): allow it or require the field", f.message)
+	if i := t.idColumn; i >= 0 && !slices.Contains(t.required, i) {
+		if code := t.rules[i].checkText(uuidExample, nil); code != "" {
+			c.fail(&node{pointer: "#/properties/" + t.columns[i].Name},
+				"the gateway fills an absent id with a UUIDv7, which this column refuses (%s): allow it or require the field", code)
 		}
 	}
 }
@@ -231,16 +230,6 @@ func (c *compiler) number(n *node) string {
 		c.fail(n, "must be a number")
 	}
 	return x.String()
-}
-
-func (c *compiler) at(pointer string) *node { return &node{pointer: pointer} }
-
-// or returns another node in place of an absent one.
-func (n *node) or(other *node) *node {
-	if n == nil {
-		return other
-	}
-	return n
 }
 
 // members returns an object's members, and false for any other value.

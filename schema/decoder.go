@@ -93,6 +93,9 @@ func (d *Decoder) clear() {
 	d.errors = d.errors[:0]
 	d.order = d.order[:0]
 	for _, c := range []*Columns{d.rows, d.refused, d.gathered} {
+		if c.rows == 0 {
+			continue
+		}
 		if c.Size() > keptMemory {
 			*c = *NewColumns(c.table)
 		}

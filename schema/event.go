@@ -27,23 +27,21 @@ type event struct {
 	ids      uuids
 	memos    []*memo // by column: the strings that its pattern matched
 
-	epoch   uint64   // the event's number
-	seen    []uint64 // by column: the last event that named it
-	next    []int    // by column, and one for the start: which column came next last time
-	touched []int    // the columns that this event has given something
-	keys    keySet
-	extra   jsonText
-	fault   fault
+	epoch uint64   // the event's number
+	seen  []uint64 // by column: the last event that named it
+	next  []int    // by column, and one for the start: which column came next last time
+	keys  keySet
+	extra jsonText
+	fault fault
 
 	place   place
 	column  int    // the column that the next value is for, -1 for an unknown field
 	last    int    // the known column before
-	key     string // the last key in the event's own object, or in a map
-	field   string // the key of an unknown field
+	key     string // the last key
+	field   string // the last key of an unknown field
 	depth   int
 	objects int // objects that have ended
 	members int
-	given   int // fields of the schema's required that have a value
 	scopes  [MaxDepth + 1]uint32
 	scope   uint32 // objects that have begun: each has a number, for its keys
 }
@@ -98,12 +96,11 @@ func (e *event) endBody() {
 // walk reads the value at the beginning of the text, which may go on after it.
 func (e *event) walk(text []byte) error {
 	e.epoch++
-	e.touched = e.touched[:0]
 	e.keys.clear()
 	e.extra = e.extra[:0]
 	e.fault = fault{}
 	e.place, e.column, e.last = outside, -1, -1
-	e.depth, e.objects, e.members, e.given, e.scope = 0, 0, 0, 0, 0
+	e.depth, e.objects, e.members, e.scope = 0, 0, 0, 0
 	return ast.Preorder(view(text), e, &visitorOptions)
 }
 
@@ -113,11 +110,9 @@ func (e *event) finish(text []byte) fault {
 		return f
 	}
 	row, t := e.rows.rows, e.table
-	if e.given < t.given {
-		for i := range t.rules {
-			if t.rules[i].given && !e.rows.vectors[i].Present(row) {
-				return fault{t.columns[i].Name, CodeRequired, "is required"}
-			}
+	for _, i := range t.required {
+		if !e.rows.vectors[i].Present(row) {
+			return fault{t.columns[i].Name, CodeRequired, "is required"}
 		}
 	}
 	if i := t.idColumn; i >= 0 && !e.rows.vectors[i].Present(row) {
@@ -137,7 +132,7 @@ func (e *event) finish(text []byte) fault {
 
 // undo removes what the event has put into the columns.
 func (e *event) undo() {
-	for _, i := range e.touched {
+	for i := range e.rows.vectors {
 		e.rows.vectors[i].truncate(e.rows.rows)
 	}
 }
@@ -147,6 +142,9 @@ func (e *event) refuse(code Code, format string, args ...any) error {
 	f := fault{code: code, message: fmt.Sprintf(format, args...)}
 	switch {
 	case e.place == outside:
+	case code == CodeTooManyFields:
+	case code == CodeKeyTooLong && e.place == inEvent:
+		f.field = cutText(e.key, maxField)
 	case e.column < 0:
 		f.field = cutText(e.field, maxField)
 	case e.place == inMap:
@@ -160,11 +158,7 @@ func (e *event) refuse(code Code, format string, args ...any) error {
 
 // OnObjectKey is called for each key, before its value.
 func (e *event) OnObjectKey(key string) error {
-	if e.place == inEvent {
-		e.column, e.field = -1, key
-	} else {
-		e.key = key
-	}
+	e.key = key
 	if e.members++; e.members > MaxMembers {
 		return e.refuse(CodeTooManyFields, "must have at most %d fields, all objects together", MaxMembers)
 	}
@@ -206,7 +200,10 @@ func (e *event) enterField(key string) error {
 	return nil
 }
 
+// enterUnknown begins a field that no column is for.
+
 func (e *event) enterUnknown(key string) error {
+	e.column, e.field = -1, key
 	if !e.table.keepExtra {
 		return e.refuse(CodeUnknownField, "is no field of table %s", e.table.name)
 	}
@@ -235,7 +232,6 @@ func (e *event) OnObjectBegin(int) error {
 		e.extra = e.extra.raw("{")
 	case e.place == inEvent && e.table.columns[e.column].Kind == StringMap:
 		e.place = inMap
-		e.touched = append(e.touched, e.column)
 	default:
 		return e.wrongType("an object")
 	}
@@ -270,7 +266,6 @@ func (e *event) OnArrayBegin(int) error {
 		e.extra = e.extra.raw("[")
 	case e.place == inEvent && e.table.columns[e.column].Kind == StringList:
 		e.place = inList
-		e.touched = append(e.touched, e.column)
 	default:
 		return e.wrongType("an array")
 	}
@@ -304,13 +299,5 @@ func (e *event) leaveExtra(bracket byte) {
 
 func (e *event) endCollection() {
 	e.rows.vectors[e.column].endElements(e.rows.rows)
-	e.gave(e.column)
 	e.place = inEvent
-}
-
-// gave notes that a column has its value.
-func (e *event) gave(column int) {
-	if e.table.rules[column].given {
-		e.given++
-	}
 }

@@ -61,31 +61,40 @@ func (c *Columns) AppendBatch(b []byte) error {
 		return ErrCorrupt
 	}
 	rows := int(binary.LittleEndian.Uint32(b[4:]))
-	modes, rest := b[formHeader:][:len(c.vectors)], b[formHeader+len(c.vectors):]
-	c.sections = c.sections[:0]
+	if err := c.checkSections(b, rows); err != nil {
+		return err
+	}
+	modes, rest := b[formHeader:], b[formHeader+len(c.vectors):]
 	for i := range c.vectors {
-		s := section{mode: mode(modes[i]), rows: rows}
-		if c.table.columns[i].Required && rows > 0 && s.mode != modeAll && s.mode != modeSame {
-			return ErrCorrupt
-		}
+		var s section
+		rest, _ = s.cut(c.vectors[i].kind, mode(modes[i]), rows, rest)
+		c.vectors[i].concat(c.rows, &s)
+	}
+	c.rows += rows
+	c.endRows()
+	return nil
+}
+
+// checkSections says whether the sections of a form can be added to the columns.
+func (c *Columns) checkSections(b []byte, rows int) error {
+	modes, rest := b[formHeader:], b[formHeader+len(c.vectors):]
+	for i := range c.vectors {
+		var s section
 		var ok bool
-		if rest, ok = s.parse(c.vectors[i].kind, rest); !ok {
+		v, m := &c.vectors[i], mode(modes[i])
+		if rest, ok = s.cut(v.kind, m, rows, rest); !ok || !s.valid(v.kind) {
 			return ErrCorrupt
 		}
-		if len(c.vectors[i].text)+len(s.text) > math.MaxUint32 {
+		if c.table.columns[i].Required && s.present < rows {
+			return ErrCorrupt
+		}
+		if max(len(v.text)+len(s.text), len(v.elements)+len(s.elements)) > math.MaxUint32 {
 			return ErrFull
 		}
-		c.sections = append(c.sections, s)
 	}
 	if len(rest) > 0 {
 		return ErrCorrupt
 	}
-	for i := range c.vectors {
-		c.vectors[i].concat(c.rows, &c.sections[i])
-	}
-	clear(c.sections) // they alias b
-	c.rows += rows
-	c.endRows()
 	return nil
 }
 
@@ -147,11 +156,11 @@ func (c *Columns) formSize() int {
 
 // concat adds the rows of a section behind the first `rows` ones.
 func (v *Vector) concat(rows int, s *section) {
-	if s.mode == modeNone {
+	if s.present == 0 {
 		return
 	}
 	v.store(rows)
-	if s.mode == modeSome {
+	if len(s.bits) > 0 {
 		v.needBits()
 		v.bits = v.bits.concat(v.stored, s.bits, s.rows)
 	} else if len(v.bits) > 0 {
@@ -167,11 +176,7 @@ func (v *Vector) concat(rows int, s *section) {
 		v.ends = v.ends.concat(s.ends, v.elements.len()/2)
 		v.elements = v.elements.concat(s.elements, len(v.text))
 	default:
-		copies := 1
-		if s.mode == modeSame {
-			copies = s.rows
-		}
-		for range copies {
+		for range s.copies {
 			v.fixed = append(v.fixed, s.fixed...)
 		}
 	}

@@ -1,6 +1,9 @@
 package schema
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // The two packed lists that vectors are made of, in memory as in the byte form.
 
@@ -38,25 +41,32 @@ func appendOffsets(dst []byte, end, n int) []byte {
 func (o offsets) concat(other offsets, base int) offsets {
 	at := len(o)
 	o = append(o, other...)
-	if base > 0 {
-		for added := o[at:]; len(added) >= 4; added = added[4:] {
-			binary.LittleEndian.PutUint32(added, binary.LittleEndian.Uint32(added)+uint32(base))
-		}
+	if base == 0 {
+		return o
+	}
+	added := o[at:]
+	for ; len(added) >= 8; added = added[8:] { // two at once: neither sum reaches 2^32
+		w := binary.LittleEndian.Uint64(added) + uint64(base)<<32 + uint64(base)
+		binary.LittleEndian.PutUint64(added, w)
+	}
+	if len(added) > 0 {
+		binary.LittleEndian.PutUint32(added, binary.LittleEndian.Uint32(added)+uint32(base))
 	}
 	return o
 }
 
 // valid says that the offsets never decrease.
 func (o offsets) valid() bool {
-	last := uint32(0)
-	for ; len(o) >= 4; o = o[4:] {
-		end := binary.LittleEndian.Uint32(o)
-		if end < last {
-			return false
-		}
-		last = end
+	var last, falls uint64 // the top bit of falls is set by a difference below 0
+	for ; len(o) >= 8; o = o[8:] {
+		w := binary.LittleEndian.Uint64(o)
+		falls |= (w&0xffffffff - last) | (w>>32 - w&0xffffffff)
+		last = w >> 32
 	}
-	return true
+	if len(o) > 0 {
+		falls |= uint64(binary.LittleEndian.Uint32(o)) - last
+	}
+	return falls>>63 == 0
 }
 
 // bitmap holds bit i in byte i/8, from the lowest bit on. Bits beyond its last
@@ -107,6 +117,22 @@ func (b bitmap) concat(have int, other bitmap, n int) bitmap {
 		b = append(b, bits>>(8-shift))
 	}
 	return b[:(have+n+7)>>3]
+}
+
+// count is the number of ones.
+func (b bitmap) count() (n int) {
+	for _, x := range b {
+		n += bits.OnesCount8(x)
+	}
+	return n
+}
+
+// tail holds what the last byte has beyond the first n bits.
+func (b bitmap) tail(n int) byte {
+	if n&7 == 0 {
+		return 0
+	}
+	return b[len(b)-1] >> (n & 7)
 }
 
 // truncate keeps the first n bits.

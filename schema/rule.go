@@ -12,7 +12,6 @@ import (
 // rule is what the values of one column must satisfy. Which of its parts say
 // anything depends on the column's kind.
 type rule struct {
-	given          bool // the sender must name the field: it stands in required
 	text, number   bool // the JSON types that a Timestamp or Decimal may come as
 	uuid           bool
 	enum           []string // sorted; nil allows every string
@@ -36,50 +35,74 @@ func newRule(c Column) rule {
 	return r
 }
 
-// checkText says what a string lacks. The memo, if any, remembers strings that
-// the pattern has matched.
-func (r *rule) checkText(s string, m *memo) fault {
-	if r.uuid && !isUUID(s) {
-		return fault{code: CodeFormat, message: "must be a UUID, such as " + uuidExample}
-	}
+// checkText returns the code of what a string lacks, "" for nothing. The memo, if
+// any, remembers strings that the pattern has matched.
+func (r *rule) checkText(s string, m *memo) Code {
 	// A character has at least one byte, and a length in bytes costs nothing.
 	if len(s) > r.maxLength && utf8.RuneCountInString(s) > r.maxLength {
-		return fault{code: CodeTooLong, message: fmt.Sprintf("must have at most %d characters", r.maxLength)}
+		return CodeTooLong
 	}
 	if r.minLength > 0 && (len(s) < r.minLength || utf8.RuneCountInString(s) < r.minLength) {
-		return fault{code: CodeTooShort, message: fmt.Sprintf("must have at least %d characters", r.minLength)}
+		return CodeTooShort
+	}
+	if r.uuid && !isUUID(s) {
+		return CodeFormat
 	}
 	if r.enum != nil {
 		if _, found := slices.BinarySearch(r.enum, s); !found {
-			return fault{code: CodeNotInEnum, message: "must be one of " + list(r.enum)}
+			return CodeNotInEnum
 		}
 	}
 	if r.pattern != nil && !m.matches(r.pattern, s) {
-		return fault{code: CodePattern, message: "must match " + r.pattern.String()}
+		return CodePattern
 	}
-	return fault{}
+	return ""
 }
 
 // checkInt compares a whole number, or an unscaled decimal, with its bounds.
-func (r *rule) checkInt(x int64, c *Column) fault {
+func (r *rule) checkInt(x int64) Code {
 	if x < r.min {
-		return fault{code: CodeTooSmall, message: "must be at least " + formatDecimal(r.min, c.Scale)}
+		return CodeTooSmall
 	}
 	if x > r.max {
-		return fault{code: CodeTooLarge, message: "must be at most " + formatDecimal(r.max, c.Scale)}
+		return CodeTooLarge
 	}
-	return fault{}
+	return ""
 }
 
 // checkFloat compares a number with its bounds.
-func (r *rule) checkFloat(x float64) fault {
+func (r *rule) checkFloat(x float64) Code {
 	if x < r.minDbl {
-		return fault{code: CodeTooSmall, message: "must be at least " + strconv.FormatFloat(r.minDbl, 'g', -1, 64)}
+		return CodeTooSmall
 	}
 	if x > r.maxDbl {
-		return fault{code: CodeTooLarge, message: "must be at most " + strconv.FormatFloat(r.maxDbl, 'g', -1, 64)}
+		return CodeTooLarge
 	}
-	return fault{}
+	return ""
+}
+
+// demand is what a value that a check gave the code to must be, in words.
+func (r *rule) demand(code Code, c *Column) string {
+	switch code {
+	case CodeTooLong:
+		return fmt.Sprintf("must have at most %d characters", r.maxLength)
+	case CodeTooShort:
+		return fmt.Sprintf("must have at least %d characters", r.minLength)
+	case CodeFormat:
+		return "must be a UUID, such as " + uuidExample
+	case CodeNotInEnum:
+		return "must be one of " + list(r.enum)
+	case CodePattern:
+		return "must match " + r.pattern.String()
+	}
+	least, most := formatDecimal(r.min, c.Scale), formatDecimal(r.max, c.Scale)
+	if c.Kind == Double {
+		least, most = strconv.FormatFloat(r.minDbl, 'g', -1, 64), strconv.FormatFloat(r.maxDbl, 'g', -1, 64)
+	}
+	if code == CodeTooSmall {
+		return "must be at least " + least
+	}
+	return "must be at most " + most
 }
 
 // list names the values of an enum in a message, up to a length that fits a line.

@@ -118,7 +118,9 @@ func (d *Decoder) line(body []byte, at int) (end, lineEnd int, err error) {
 		text = text[:n]
 	}
 	lineEnd = at + len(text)
-	text = bytes.TrimRight(text, " \t\r")
+	for len(text) > 0 && isSpace(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
 	if n := len(text); n < 2 || text[0] != '{' || text[n-1] != '}' || n > d.limits.MaxEvent {
 		return 0, lineEnd, nil
 	}
@@ -167,6 +169,7 @@ func (d *Decoder) value(body []byte, at int) (end int, err error) {
 			f = checkText(text)
 		}
 		if f.code == "" {
+			d.event.undo()
 			return 0, d.syntaxError(body, at, at, "the value can't be read")
 		}
 	}

@@ -26,10 +26,11 @@ type Table struct {
 	columns     []Column
 	rules       []rule         // what the values of each of the document's columns must satisfy
 	byName      map[string]int // the document's columns: the fields that an event may name
-	given       int            // how many fields the sender must give
+	required    []int          // the columns that the sender must give
 	idColumn    int
 	timeColumn  int
 	keepExtra   bool
+	rowBytes    int // a bound on what a row occupies besides its text
 }
 
 // Name is the table's name: the last part of its route and the folder of its files.
@@ -72,9 +73,18 @@ func (t *Table) receivedColumn() int { return len(t.rules) }
 // extraColumn is the index of _extra, in a table that keeps unknown fields.
 func (t *Table) extraColumn() int { return len(t.rules) + 1 }
 
-// computeFingerprint hashes (FNV-1a) the name and the columns, each text behind
+// seal computes what follows from the columns.
+func (t *Table) seal() {
+	t.fingerprint = t.hash()
+	t.rowBytes = len(t.columns)/8 + 1 // bitmaps
+	for i := range t.columns {
+		t.rowBytes += t.columns[i].Kind.slot()
+	}
+}
+
+// hash hashes (FNV-1a) the name and the columns, each text behind
 // its length so that no two tables share an input.
-func (t *Table) computeFingerprint() uint64 {
+func (t *Table) hash() uint64 {
 	text := func(b []byte, s string) []byte {
 		return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
 	}

@@ -46,8 +46,8 @@ func (e *event) OnString(s string) error {
 	case e.place == outside:
 		return e.wrongType("a string")
 	default:
-		if f := e.table.rules[e.column].checkText(s, e.memos[e.column]); f.code != "" {
-			return e.refuse(f.code, "%s", f.message)
+		if code := e.table.rules[e.column].checkText(s, e.memos[e.column]); code != "" {
+			return e.violates(code)
 		}
 		e.rows.vectors[e.column].addElement(s)
 	}
@@ -79,12 +79,10 @@ func (e *event) setText(s string) error {
 	r := &e.table.rules[e.column]
 	switch kind := e.table.columns[e.column].Kind; {
 	case kind == String:
-		if f := r.checkText(s, e.memos[e.column]); f.code != "" {
-			return e.refuse(f.code, "%s", f.message)
+		if code := r.checkText(s, e.memos[e.column]); code != "" {
+			return e.violates(code)
 		}
-		e.touched = append(e.touched, e.column)
 		e.rows.vectors[e.column].setString(e.rows.rows, s)
-		e.gave(e.column)
 		return nil
 	case kind == Timestamp && r.text:
 		micros, ok := parseMoment(s)
@@ -120,8 +118,8 @@ func (e *event) setNumber(text string) error {
 			}
 			return e.refuse(code, "is outside the range of a double")
 		}
-		if f := r.checkFloat(x); f.code != "" {
-			return e.refuse(f.code, "%s", f.message)
+		if code := r.checkFloat(x); code != "" {
+			return e.violates(code)
 		}
 		e.setInt64(int64(math.Float64bits(x)))
 		return nil
@@ -173,17 +171,20 @@ func (e *event) setDecimal(text string) error {
 // setBounded gives the column at hand a whole number or an unscaled decimal that
 // lies within its bounds.
 func (e *event) setBounded(x int64) error {
-	if f := e.table.rules[e.column].checkInt(x, &e.table.columns[e.column]); f.code != "" {
-		return e.refuse(f.code, "%s", f.message)
+	if code := e.table.rules[e.column].checkInt(x); code != "" {
+		return e.violates(code)
 	}
 	e.setInt64(x)
 	return nil
 }
 
 func (e *event) setInt64(x int64) {
-	e.touched = append(e.touched, e.column)
 	e.rows.vectors[e.column].setInt64(e.rows.rows, x)
-	e.gave(e.column)
+}
+
+// violates refuses a value for a rule of its column.
+func (e *event) violates(code Code) error {
+	return e.refuse(code, "%s", e.table.rules[e.column].demand(code, &e.table.columns[e.column]))
 }
 
 // wrongType refuses a value for its JSON type.

@@ -107,9 +107,11 @@ func (v *Vector) reset() {
 // begin makes the row, which must not be stored yet, the next one that a value
 // is added for.
 func (v *Vector) begin(row int) {
-	v.store(row)
-	if len(v.bits) > 0 {
-		v.bits = v.bits.add(row, true)
+	if v.stored < row || len(v.bits) > 0 {
+		v.store(row)
+		if len(v.bits) > 0 {
+			v.bits = v.bits.add(row, true)
+		}
 	}
 	v.stored = row + 1
 	v.present++
