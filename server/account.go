@@ -2,20 +2,16 @@
 
 package server
 
-// account is one request's reservation. At every moment it covers the memory
-// that the request is about to hold. That memory changes over three phases:
+// account is one request's reservation. It is raised before the memory that the
+// request holds is, which changes over three phases:
 //
-//	reading   the buffers: the body as sent, and decompressed if it is compressed
+//	reading   the buffers: the body as sent and, if it is compressed, its text;
+//	          while a buffer grows, both the old and the new one
 //	decoding  the text, and the columns that it is decoded into
-//	batching  the columns, and the batches copied out of them, of the same size
+//	batching  the columns, and the batches copied out of them, which take no
+//	          more than the columns do; the text's buffer is given back before
 //
-// No buffer outlives its phase, so the most that is held is
-//
-//	max(buffers, text + columns, 2 × columns)
-//
-// Columns seldom need more than the text they come from, since keys and
-// punctuation are gone: so 2 × text is reserved before the text is read, and more
-// only for bodies whose columns outgrow it (a million times {}, say).
+// so that decoding and batching need columns + max(text, columns).
 type account struct {
 	reservation Reservation
 	held        int64 // reserved so far
@@ -23,21 +19,26 @@ type account struct {
 	columns     int64 // granted to the decoder
 }
 
-// open reserves what a text of so many bytes needs, before any is read.
-func (a *account) open(intake Intake, tenant string, text int64) error {
-	r, err := intake.Reserve(tenant, 2*text)
+// foreseen is how many times its size a text is reserved for before it is read:
+// once for itself and twice for columns, which come to 1.3 times the text of
+// common events. So a request that does not fit is mostly refused before it has
+// cost anything, and few have to grow.
+const foreseen = 3
+
+// open reserves memory; with its error there is nothing to release.
+func (a *account) open(intake Intake, tenant string, bytes int64) error {
+	r, err := intake.Reserve(tenant, bytes)
 	if err != nil {
 		return err
 	}
-	a.reservation, a.held, a.text = r, 2*text, text
+	a.reservation, a.held = r, bytes
 	return nil
 }
 
-// growText covers a larger text buffer while others are held beside it: the one
-// it replaces until that is copied, and the compressed body.
+// growText covers a text buffer and the other buffers held beside it.
 func (a *account) growText(text, others int64) error {
 	a.text = text
-	return a.cover(max(text+others, 2*text))
+	return a.cover(text + others)
 }
 
 // growColumns covers more columns; a schema.Decoder calls it.

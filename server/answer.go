@@ -28,7 +28,7 @@ var (
 // accepted, 207 if some were, and a 422 problem if none was.
 func (s *Server) answer(w http.ResponseWriter, out outcome) error {
 	if out.Accepted == 0 {
-		return &refusedError{out}
+		return &rejectedError{out}
 	}
 	w.Header()["Parquay-Durability"] = s.durability
 	if out.Rejected > 0 {

@@ -17,17 +17,19 @@ func (s *Server) readText(w http.ResponseWriter, r *http.Request, tenant string,
 	if err != nil {
 		return nil, err
 	}
-	limit := s.cfg.MaxBody
+	limit, size := s.cfg.MaxBody, capacity(r.ContentLength) // the least where the length is unknown: -1
+	need := size
 	if coding == identity {
-		limit = min(limit, s.cfg.MaxDecoded)
+		limit, need = min(limit, s.cfg.MaxDecoded), foreseen*size
 	}
 	if r.ContentLength > limit {
 		return nil, &tooLargeError{limit: limit}
 	}
-	if err := a.open(s.cfg.Intake, tenant, capacity(r.ContentLength)); err != nil {
+	if err := a.open(s.cfg.Intake, tenant, need); err != nil {
 		return nil, err
 	}
-	wire := s.buffers.get(r.ContentLength) // of the least size where the length is unknown: -1
+	a.text = size
+	wire := s.buffers.get(size)
 	src := &bodyReader{w: w, src: r.Body, started: time.Now()}
 	if err := s.fill(wire, src, &tooLargeError{limit: limit}, a, 0); err != nil {
 		return nil, err

@@ -61,10 +61,10 @@ type bodyError struct{ err error }
 func (e *bodyError) Error() string { return fmt.Sprintf("read the body: %v", e.err) }
 func (e *bodyError) Unwrap() error { return e.err }
 
-// refusedError is a body none of whose events was accepted.
-type refusedError struct{ outcome }
+// rejectedError is a body none of whose events was accepted.
+type rejectedError struct{ outcome }
 
-func (e *refusedError) Error() string { return fmt.Sprintf("all %d events were rejected", e.Rejected) }
+func (e *rejectedError) Error() string { return fmt.Sprintf("all %d events were rejected", e.Rejected) }
 
 // clip shortens a client's text that is repeated in an answer or a log line.
 func clip(s string, n int) string {

@@ -27,7 +27,7 @@ func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
 	endpoints := map[string]*endpoint{}
 	var names []string
 	for _, t := range cfg.Tables {
-		if t.Name() == schema.Rejected().Name() {
+		if t.Name() == schema.RejectedName {
 			continue
 		}
 		endpoints[t.Name()] = &endpoint{

@@ -44,70 +44,84 @@ const statusClientGone = 499
 
 // problemOf gives every error its answer. It is the only place that does.
 func problemOf(err error) problem {
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return r.problem
+		}
+	}
 	var (
 		syntax   *schema.SyntaxError
-		unknown  *unknownTableError
-		body     *bodyError
-		corrupt  *corruptError
-		coding   *codingError
+		rejected *rejectedError
 		tooLarge *tooLargeError
+		coding   *codingError
+		corrupt  *corruptError
+		body     *bodyError
+		unknown  *unknownTableError
 		method   *methodError
-		refused  *refusedError
 	)
 	switch {
 	case errors.As(err, &syntax):
-		return problem{Type: "/problems/syntax", Title: "The body is not JSON", Status: http.StatusBadRequest,
-			Detail:   fmt.Sprintf("%s at byte %d, in event %d; no event of this body was accepted", syntax.Message, syntax.Offset, syntax.Index),
-			position: &position{Offset: syntax.Offset, Index: syntax.Index, Field: syntax.Field},
-			outcome:  &outcome{}}
-	case errors.As(err, &refused):
-		return problem{Type: "/problems/events-rejected", Title: "No event was accepted", Status: http.StatusUnprocessableEntity,
-			Detail:  fmt.Sprintf("all events of the body (%d) were rejected; they are kept in the table of rejected events", refused.Rejected),
-			outcome: &refused.outcome}
-
-	case errors.Is(err, ErrTenantFull):
-		return problem{Type: "/problems/tenant-full", Title: "The tenant's buffer is full", Status: http.StatusTooManyRequests,
-			Detail: "the tenant's share of the memory is taken until its rows are encoded; nothing was accepted", retryAfter: 2 * time.Second}
-	case errors.Is(err, ErrTooLarge):
-		return problem{Type: "/problems/request-too-large", Title: "The request needs too much memory", Status: http.StatusRequestEntityTooLarge,
-			Detail: "the rows of this body would not fit the tenant's share of the memory: send fewer events at a time"}
-	case errors.Is(err, ErrBusy):
-		return problem{Type: "/problems/busy", Title: "The gateway is busy", Status: http.StatusServiceUnavailable,
-			Detail: "the gateway's memory budget is taken; nothing was accepted", retryAfter: time.Second}
-	case errors.Is(err, ErrJournalFull):
-		return problem{Type: "/problems/journal-full", Title: "The journal is full", Status: http.StatusServiceUnavailable,
-			Detail: "the journal is at its limit until its windows reach the bucket; nothing was accepted", retryAfter: 10 * time.Second}
-	case errors.Is(err, ErrFailed):
-		return problem{Type: "/problems/journal-failed", Title: "The journal has failed", Status: http.StatusServiceUnavailable,
-			Detail: "this process accepts nothing any more; whether the events of this request are durable is unknown", retryAfter: 10 * time.Second}
-	case errors.Is(err, ErrStopping):
-		return problem{Type: "/problems/stopping", Title: "The gateway is stopping", Status: http.StatusServiceUnavailable,
-			Detail: "this process is about to end; nothing was accepted", retryAfter: time.Second}
-
+		p := newProblem(http.StatusBadRequest, "syntax", "The body is not JSON",
+			fmt.Sprintf("%s at byte %d, in event %d; no event of this body was accepted", syntax.Message, syntax.Offset, syntax.Index))
+		p.position = &position{Offset: syntax.Offset, Index: syntax.Index, Field: syntax.Field}
+		p.outcome = &outcome{}
+		return p
+	case errors.As(err, &rejected):
+		p := newProblem(http.StatusUnprocessableEntity, "events-rejected", "No event was accepted",
+			fmt.Sprintf("all events of the body (%d) were rejected; they are kept as rows of the table %s", rejected.Rejected, schema.RejectedName))
+		p.outcome = &rejected.outcome
+		return p
 	case errors.As(err, &tooLarge):
-		return problem{Type: "/problems/body-too-large", Title: "The body is too large", Status: http.StatusRequestEntityTooLarge, Detail: tooLarge.Error()}
+		return newProblem(http.StatusRequestEntityTooLarge, "body-too-large", "The body is too large", tooLarge.Error())
 	case errors.As(err, &coding):
-		return problem{Type: "/problems/content-encoding", Title: "Unknown content encoding", Status: http.StatusUnsupportedMediaType, Detail: coding.Error()}
+		return newProblem(http.StatusUnsupportedMediaType, "content-encoding", "Unknown content encoding", coding.Error())
 	case errors.As(err, &corrupt):
-		return problem{Type: "/problems/corrupt-body", Title: "The body can't be decompressed", Status: http.StatusBadRequest, Detail: corrupt.Error()}
+		return newProblem(http.StatusBadRequest, "corrupt-body", "The body can't be decompressed", corrupt.Error())
 	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
-		return problem{Type: "/problems/body-timeout", Title: "The body took too long", Status: http.StatusRequestTimeout,
-			Detail: fmt.Sprintf("a body must arrive with at least %d bytes a second, after %v of grace", minBodyRate, bodyGrace)}
+		return newProblem(http.StatusRequestTimeout, "body-timeout", "The body took too long",
+			fmt.Sprintf("a body must arrive with at least %d bytes a second, beside %v of grace", minBodyRate, bodyGrace))
 	case errors.As(err, &body):
-		return problem{Type: "/problems/incomplete-body", Title: "The body ended early", Status: http.StatusBadRequest, Detail: "the body did not arrive whole; nothing was accepted"}
-
+		return newProblem(http.StatusBadRequest, "incomplete-body", "The body ended early", "the body did not arrive whole; nothing was accepted")
 	case errors.As(err, &unknown):
-		return problem{Type: "/problems/unknown-table", Title: "Unknown table", Status: http.StatusNotFound, Detail: unknown.Error(), Tables: unknown.known}
-	case errors.Is(err, errNoRoute):
-		return problem{Type: "/problems/not-found", Title: "Nothing is here", Status: http.StatusNotFound, Detail: "events are taken by POST /v1/{table}"}
+		p := newProblem(http.StatusNotFound, "unknown-table", "Unknown table", unknown.Error())
+		p.Tables = unknown.known
+		return p
 	case errors.As(err, &method):
-		return problem{Type: "/problems/method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: method.Error()}
-	case errors.Is(err, context.Canceled):
-		return problem{Type: "/problems/client-gone", Title: "The client went away", Status: statusClientGone,
-			Detail: "the connection was closed before the events were known to be durable: whether they are is unknown"}
+		return newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", method.Error())
 	}
-	return problem{Type: "/problems/internal", Title: "Internal error", Status: http.StatusInternalServerError,
-		Detail: "the gateway failed on this request; whether its events are durable is unknown"}
+	return newProblem(http.StatusInternalServerError, "internal", "Internal error",
+		"the gateway failed on this request; whether its events are durable is unknown")
+}
+
+func newProblem(status int, kind, title, detail string) problem {
+	return problem{Type: "/problems/" + kind, Title: title, Status: status, Detail: detail}
+}
+
+// refusals are the errors whose answer is always the same.
+var refusals = []struct {
+	err error
+	problem
+}{
+	{ErrTenantFull, newProblem(http.StatusTooManyRequests, "tenant-full", "The tenant's buffer is full",
+		"the tenant's share of the memory is taken until its rows are encoded; nothing was accepted").retry(2 * time.Second)},
+	{ErrTooLarge, newProblem(http.StatusRequestEntityTooLarge, "request-too-large", "The request needs too much memory",
+		"the rows of this body would not fit the tenant's share of the memory: send fewer events at a time")},
+	{ErrBusy, newProblem(http.StatusServiceUnavailable, "busy", "The gateway is busy",
+		"the gateway's memory is taken; nothing was accepted").retry(time.Second)},
+	{ErrJournalFull, newProblem(http.StatusServiceUnavailable, "journal-full", "The journal is full",
+		"the journal is at its limit until its windows reach the bucket; nothing was accepted").retry(10 * time.Second)},
+	{ErrFailed, newProblem(http.StatusServiceUnavailable, "journal-failed", "The journal has failed",
+		"this process accepts nothing any more; whether the events of this request are durable is unknown").retry(10 * time.Second)},
+	{ErrStopping, newProblem(http.StatusServiceUnavailable, "stopping", "The gateway is stopping",
+		"this process is about to end; nothing was accepted").retry(time.Second)},
+	{errNoRoute, newProblem(http.StatusNotFound, "not-found", "Nothing is here", "events are taken by POST /v1/{table}")},
+	{context.Canceled, newProblem(statusClientGone, "client-gone", "The client went away",
+		"the connection was closed before the events were known to be durable: whether they are is unknown")},
+}
+
+func (p problem) retry(after time.Duration) problem {
+	p.retryAfter = after
+	return p
 }
 
 // fail answers with err's problem. It notes err for the access log, which is the

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// bare is what a request costs whoever serves it: a chi route that reads the body
+// and answers 202.
+func bare() http.Handler {
+	r := chi.NewRouter()
+	r.Post("/v1/{table}", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusAccepted)
+	})
+	return r
+}
+
+// one is a single event of a common size.
+var one = `{"id":"018f6f2e-1d6c-7cc3-98c4-dc0c0c07398f","type":"message.delivered","message_id":"wamid.HBgLNDE3OTEyMzQ1NjcVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA",` +
+	`"conversation_id":"c-102938","channel":"whatsapp","direction":"outbound","sender":"+41791234567","recipient":"+491701234567","country":"DE",` +
+	`"provider":"meta","template_id":"order_update_7","price":"0.0561","currency":"EUR","attributes":{"shop":"zurich","order":"8812731"}}`
+
+func handlers(b *testing.B) map[string]http.Handler {
+	intake := newFakeIntake(b)
+	intake.forgetful = true
+	return map[string]http.Handler{"bare": bare(), "parquay": newServer(b, testConfig(intake)).events.Handler}
+}
+
+// BenchmarkHandler is the handler alone, without a connection.
+func BenchmarkHandler(b *testing.B) {
+	for _, batch := range []int{1, 500} {
+		body := []byte(strings.Repeat(one+"\n", batch))
+		for name, h := range handlers(b) {
+			b.Run(fmt.Sprintf("batch=%d/server=%s", batch, name), func(b *testing.B) {
+				b.SetBytes(int64(len(body)))
+				b.ReportAllocs()
+				src := bytes.NewReader(body)
+				r := httptest.NewRequest("POST", "/v1/events", src)
+				w := httptest.NewRecorder()
+				for b.Loop() {
+					src.Reset(body)
+					w.Body.Reset()
+					h.ServeHTTP(w, r)
+				}
+				if w.Code != 202 {
+					b.Fatalf("%d %s", w.Code, w.Body)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkServe is a request over a connection that is kept open, by a client that
+// costs as little as one can. The bar is 0.7 of the bare handler's rate.
+func BenchmarkServe(b *testing.B) {
+	request := fmt.Appendf(nil, "POST /v1/events HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(one), one)
+	for name, h := range handlers(b) {
+		b.Run("server="+name, func(b *testing.B) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			srv := &http.Server{Handler: h, ReadTimeout: bodyGrace, IdleTimeout: idleTimeout, ReadHeaderTimeout: readHeaderTimeout}
+			go func() { _ = srv.Serve(l) }()
+			defer func() { _ = srv.Shutdown(context.Background()) }()
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer func() { _ = c.Close() }()
+				p := make([]byte, 4096)
+				for pb.Next() {
+					if _, err := c.Write(request); err != nil {
+						b.Error(err)
+						return
+					}
+					n, err := c.Read(p) // an answer fits one packet
+					if err != nil || !bytes.HasPrefix(p[:n], []byte("HTTP/1.1 202")) {
+						b.Errorf("%q, %v", p[:n], err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
