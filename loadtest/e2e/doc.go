@@ -17,6 +17,7 @@
 //	E2E_KILLS=n        kills of each kill test (15)
 //	E2E_RATE=n         events a second that the ledger client sends at most (20000)
 //	E2E_SEED=n         the random choices of a run, as its log names them
+//	E2E_BINARY=file    test this binary instead of building one
 //	E2E_RACE=1         build the binary with the race detector
 //	E2E_KEEP=dir       keep each test's directories and logs in dir
 //	PARQUAY_VERSITYGW  the store's binary, else .cache/bin/versitygw of the

@@ -284,6 +284,6 @@ var (
 	oddStrings = []string{
 		"", " ", "plain", "+4915112345678", "naïve café", "日本語", "👩‍👩‍👧‍👦 family", "\u202eright to left", "\ufeff", "\U0010ffff",
 		"line\nbreak\r\n\ttab", `back\slash "quoted" /slash/`, "\x00\x01\x1f", "\x7f\u0080\u2028\u2029", `\u0041`, "null", "<script>&amp;",
-		strings.Repeat("long ", 60),
+		strings.Repeat("long ", 50),
 	}
 )

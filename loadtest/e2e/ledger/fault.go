@@ -28,7 +28,7 @@ var faults = []fault{
 	{code: "not_in_enum", field: "direction", spoil: replace("direction", `"sideways"`)},
 	{code: "too_short", field: "country", spoil: replace("country", `"D"`)},
 	{code: "too_long", field: "currency", spoil: replace("currency", `"EURO"`)},
-	{code: "wrong_type", field: "attributes", spoil: replace("attributes", `{"n":1}`)},
+	{code: "wrong_type", field: "attributes.n", spoil: replace("attributes", `{"n":1}`)},
 	{code: "format", field: "time", spoil: replace("time", `"yesterday"`)},
 	{code: "too_late", field: "time", spoil: func(b *builder, now time.Time) {
 		b.replace("time", strconv.FormatInt(now.Add(-8*24*time.Hour).UnixMilli(), 10))

@@ -1,0 +1,350 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parquay/loadtest/e2e/check"
+	"parquay/loadtest/e2e/ledger"
+	"parquay/loadtest/e2e/process"
+)
+
+// program is the gateway's binary, built once a run.
+var program = sync.OnceValues(func() (string, error) {
+	if built := os.Getenv("E2E_BINARY"); built != "" {
+		return filepath.Abs(built)
+	}
+	dir, err := os.MkdirTemp("", "parquay-e2e-")
+	if err != nil {
+		return "", err
+	}
+	return process.Build(dir, os.Getenv("E2E_RACE") != "")
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := program(); err == nil && os.Getenv("E2E_BINARY") == "" {
+		_ = os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(code)
+}
+
+// number reads a variable of the run.
+func number(t *testing.T, variable string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q is no number", variable, text)
+	}
+	return n
+}
+
+// The bounds on waiting. They are there for a gateway that hangs; nothing on a busy
+// machine comes near them.
+const (
+	startWithin = 60 * time.Second
+	stopWithin  = 90 * time.Second
+	flushWithin = 90 * time.Second
+)
+
+// site is a place where gateways run one after the other: its directories, its
+// settings, and the process of the moment.
+type site struct {
+	*testing.T
+	seed   uint32
+	work   string // the working directory; the gateway's own is data/ in it
+	env    []string
+	bucket string // where finished files are, as plain files
+	log    *os.File
+
+	gateway *process.Gateway
+	target  atomic.Value // of string: where the gateway takes events; "" while it is down
+}
+
+// newSite makes an empty place, with windows of a second unless env says otherwise.
+func newSite(t *testing.T, env ...string) *site {
+	t.Helper()
+	work := t.TempDir()
+	if keep := os.Getenv("E2E_KEEP"); keep != "" {
+		work = filepath.Join(keep, strings.ReplaceAll(t.Name(), "/", "-"))
+		if err := os.RemoveAll(work); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &site{T: t, seed: uint32(number(t, "E2E_SEED", int(rand.Uint32()>>1))), work: work}
+	s.bucket = filepath.Join(s.data(), "bucket")
+	s.env = append([]string{"PARQUAY_DIR=" + s.data(), "PARQUAY_FLUSH_INTERVAL=1s"}, env...)
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.log, err = os.Create(filepath.Join(work, "gateway.log")); err != nil {
+		t.Fatal(err)
+	}
+	s.target.Store("")
+	t.Logf("E2E_SEED=%d repeats the random choices", s.seed)
+	t.Cleanup(func() {
+		s.kill()
+		s.log.Close()
+		if t.Failed() {
+			t.Logf("the end of the gateway's log:\n%s", tail(s.log.Name(), 40))
+		}
+	})
+	return s
+}
+
+func tail(name string, lines int) string {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err.Error()
+	}
+	list := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(list[max(0, len(list)-lines):], "\n")
+}
+
+// useStore has the site put its files into an S3-compatible store, or skips the
+// test where there is none.
+func (s *site) useStore() *process.Store {
+	s.Helper()
+	store, err := process.StartStore(s.Context(), filepath.Join(s.work, "store"), io.Discard)
+	if errors.Is(err, process.ErrNoStore) {
+		s.Skip(err)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(store.Kill)
+	s.env = append(s.env, store.Env("prefix")...)
+	s.bucket = filepath.Join(store.Objects(), "prefix")
+	return store
+}
+
+func (s *site) data() string { return filepath.Join(s.work, "data") }
+
+func (s *site) options() process.Options {
+	s.Helper()
+	binary, err := program()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return process.Options{Binary: binary, Work: s.work, Env: s.env, Log: s.log}
+}
+
+// start starts the gateway and waits until it is ready.
+func (s *site) start() {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), startWithin)
+	defer cancel()
+	if err := s.tryStart(ctx); err != nil {
+		s.Fatal(err)
+	}
+	if err := s.gateway.Ready(ctx); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// tryStart starts the gateway, and kills it if that takes longer than ctx.
+func (s *site) tryStart(ctx context.Context) error {
+	g, err := process.Start(ctx, s.options())
+	if err != nil {
+		return err
+	}
+	s.gateway = g
+	s.target.Store(g.Events)
+	return nil
+}
+
+// kill ends the gateway with SIGKILL, if it runs.
+func (s *site) kill() {
+	s.target.Store("")
+	if s.gateway != nil {
+		s.gateway.Kill()
+	}
+	s.gateway = nil
+}
+
+// stop ends the gateway with SIGTERM, which must take less than limit and leave the
+// exit code 0.
+func (s *site) stop(limit time.Duration) {
+	s.Helper()
+	code, err := s.gateway.Stop(stopWithin)
+	s.target.Store("")
+	s.gateway = nil
+	if err != nil {
+		s.Fatal(err)
+	}
+	if code != 0 {
+		s.Errorf("exit code %d after SIGTERM", code)
+	}
+	_ = limit
+}
+
+// journal lists what the journal holds.
+func (s *site) journal() []string {
+	s.Helper()
+	segments, err := filepath.Glob(filepath.Join(s.data(), "journal", "*.journal"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return segments
+}
+
+// await polls until a condition holds.
+func (s *site) await(what string, limit time.Duration, condition func() bool) {
+	s.Helper()
+	for begin := time.Now(); !condition(); {
+		if time.Since(begin) > limit {
+			s.Fatalf("%s: not within %v", what, limit)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// drain runs the gateway until the journal is empty, and stops it.
+func (s *site) drain() {
+	s.Helper()
+	if s.gateway == nil {
+		s.start()
+	}
+	s.await("the journal is empty", flushWithin, func() bool { return len(s.journal()) == 0 })
+	s.stop(stopWithin)
+	if left := s.journal(); len(left) > 0 {
+		s.Errorf("after SIGTERM the journal holds %q", left)
+	}
+}
+
+// check compares the bucket with the ledger of a load.
+func (s *site) check(l *load) *check.Report {
+	s.Helper()
+	for _, p := range l.client.Problems() {
+		s.Errorf("answer: %s", p)
+	}
+	report, err := check.Bucket(s.bucket, "default", l.ledger)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if report.Failed > 0 {
+		s.Error(report)
+	} else {
+		s.Log(report)
+	}
+	if report.Acknowledged == 0 {
+		s.Error("nothing was acknowledged: the test shows nothing")
+	}
+	if aside, _ := filepath.Glob(filepath.Join(s.data(), "journal", "quarantine", "*")); len(aside) > 0 {
+		s.Errorf("the journal was found damaged: %q", aside)
+	}
+	return report
+}
+
+// load is a ledger client at work.
+type load struct {
+	site   *site
+	client *ledger.Client
+	ledger string // the file's name
+	cancel context.CancelFunc
+	ended  chan error
+	once   sync.Once
+}
+
+// connections of every load.
+const connections = 16
+
+// load begins to send.
+func (s *site) load() *load {
+	s.Helper()
+	name := filepath.Join(s.work, "ledger")
+	book, err := ledger.Create(name)
+	if err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{site: s, ledger: name, cancel: cancel, ended: make(chan error, 1), client: &ledger.Client{
+		Ledger: book, Run: s.seed, Target: func() string { return s.target.Load().(string) },
+		Connections: connections, Rate: number(s.T, "E2E_RATE", 20000), Durability: "disk",
+	}}
+	go func() { l.ended <- errors.Join(l.client.Load(ctx), book.Close()) }()
+	s.Cleanup(cancel)
+	return l
+}
+
+// end has the client send nothing new, and waits until every body's fate is known.
+func (l *load) end() {
+	l.site.Helper()
+	l.cancel()
+	if err := <-l.ended; err != nil {
+		l.site.Error(err)
+	}
+	statuses, unanswered, accepted := l.client.Stats()
+	l.site.Logf("answers by status: %v, without an answer: %d, events accepted: %d", statuses, unanswered, accepted)
+}
+
+// accepted is the number of events accepted so far.
+func (l *load) accepted() int {
+	_, _, accepted := l.client.Stats()
+	return accepted
+}
+
+// answered is the number of answers with a status so far.
+func (l *load) answered(status int) int {
+	statuses, _, _ := l.client.Stats()
+	return statuses[status]
+}
+
+// post sends one body by itself and returns the answer.
+func (s *site) post(path, body string) (status int, answer string) {
+	s.Helper()
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.gateway.Events+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// rows reads all rows below a folder of the bucket, by file.
+func (s *site) rows(folder string) map[string][]check.Found {
+	s.Helper()
+	names, err := check.Files(s.bucket)
+	if err != nil {
+		s.Fatal(err)
+	}
+	found := map[string][]check.Found{}
+	for _, name := range names {
+		if !strings.HasPrefix(name, folder+"/") {
+			continue
+		}
+		err := check.Rows(filepath.Join(s.bucket, name), func(row check.Found) error {
+			found[name] = append(found[name], row)
+			return nil
+		})
+		if err != nil {
+			s.Fatal(fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return found
+}
