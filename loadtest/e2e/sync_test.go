@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// exitJournal is the documented exit code of a gateway whose journal has failed.
+const exitJournal = 3
+
+// TestSyncFails lets the sync of the journal fail once, with strace. From then on
+// nothing is acknowledged by that process, although later syncs would succeed; what
+// was acknowledged before is in the files after a restart.
+func TestSyncFails(t *testing.T) {
+	t.Parallel()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace to inject the fault with")
+	}
+	s := newSite(t, "PARQUAY_FLUSH_INTERVAL=1h") // nothing but the journal is synced
+	s.start()
+	l := s.load()
+	s.await("events are accepted", startWithin, func() bool { return l.accepted() > 1000 })
+
+	detach := s.inject(strace, "fdatasync:error=EIO:when=1")
+	s.await("the failure is answered", flushWithin, func() bool {
+		return l.answered(http.StatusServiceUnavailable) > 2*connections || s.ended()
+	})
+	before := l.accepted()
+	refused := l.answered(http.StatusServiceUnavailable)
+	s.await("the failure is answered again", flushWithin, func() bool {
+		return l.answered(http.StatusServiceUnavailable) > refused+2*connections || s.ended()
+	})
+	if after := l.accepted(); after != before {
+		t.Errorf("%d events were accepted after the sync had failed", after-before)
+	}
+	if !s.ended() {
+		if status, body, err := s.gateway.Get(t.Context(), s.gateway.Admin+"/readyz"); err == nil && status != http.StatusServiceUnavailable {
+			t.Errorf("/readyz answers %d %s", status, body)
+		}
+	}
+	detach()
+	code, err := s.gateway.Stop(stopWithin)
+	s.target.Store("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code != exitJournal {
+		t.Errorf("exit code %d, want %d", code, exitJournal)
+	}
+	s.start()
+	l.end()
+	s.drain()
+	s.check(l)
+}
+
+func (s *site) ended() bool {
+	select {
+	case <-s.gateway.Exited():
+		return true
+	default:
+		return false
+	}
+}
+
+// inject has strace tamper with the gateway's system calls until the function that
+// it returns is called. It skips the test where that is not allowed.
+func (s *site) inject(strace, fault string) (detach func()) {
+	s.Helper()
+	output := filepath.Join(s.work, "strace")
+	call, _, _ := strings.Cut(fault, ":")
+	cmd := exec.Command(strace, "-f", "-o", output, "-p", strconv.Itoa(s.gateway.PID()), "-e", "trace="+call, "-e", "inject="+fault)
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	s.Cleanup(func() { _ = cmd.Process.Kill() })
+	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		text, _ := os.ReadFile(output)
+		if strings.Contains(string(text), "INJECTED") {
+			break
+		}
+		select {
+		case err := <-ended:
+			s.Skipf("strace can't attach to a process here: %v: %s", err, said.String())
+		default:
+		}
+		if time.Since(begin) > startWithin {
+			s.Fatal("strace has injected nothing")
+		}
+	}
+	return func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			s.Fatal(err)
+		}
+		<-ended
+	}
+}
