@@ -55,9 +55,24 @@ func (d *dictionary) resize(slots int) {
 	}
 }
 
-// build numbers the values and says whether a dictionary pays: at most every
-// second value is a new one, and the distinct values fit a dictionary page.
+// build numbers the values and says whether a dictionary pays.
 func (d *dictionary) build(s *values, l *leaf) bool {
+	if !d.number(s, l) {
+		return false
+	}
+	// The distinct values and the numbers must take less than the values. Compression
+	// about halves values, and does nothing for numbers.
+	plain := s.n * width(l.physical)
+	if l.kind == schema.String {
+		plain = len(s.text)
+	}
+	numbers := s.n * bits.Len(uint(len(d.first)-1)) / 8
+	return d.size/2+numbers < plain/2
+}
+
+// number numbers the values, unless more than every second one is new or the
+// distinct ones exceed a dictionary page.
+func (d *dictionary) number(s *values, l *leaf) bool {
 	d.reset(s.n)
 	if l.kind == schema.String {
 		for i := range s.n {

@@ -41,6 +41,8 @@ func newPageWriter() (pageWriter, error) {
 		zstd.WithEncoderLevel(compressionLevel),
 		zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false), // pages have their own
+		// Ids and numbers as text have no repetitions, but few characters.
+		zstd.WithAllLitEntropyCompression(true),
 	)
 	if err != nil {
 		return pageWriter{}, fmt.Errorf("make a zstd encoder: %w", err)
