@@ -1,0 +1,182 @@
+package buffer
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"parquay/buffer/journal"
+	"parquay/buffer/journal/vfs"
+	"parquay/buffer/journal/vfs/crashfs"
+	"parquay/schema"
+)
+
+var crashSeeds = flag.Int("crash.seeds", 2, "disks to try for every operation of the crash matrix")
+
+// TestCrashMatrix lets the power fail at the k-th operation of the file system, or
+// fails that operation once with and without its effect, for every k of a life
+// that commits, ends windows, flushes, recovers and stops; then does the same to
+// the process that recovers. At the end everything acknowledged is in exactly one
+// file and what was not is in one at most (I1, I3, I4, I5).
+func TestCrashMatrix(t *testing.T) {
+	for _, outcome := range []crashfs.Outcome{crashfs.Crash, crashfs.Fail, crashfs.FailDone} {
+		t.Run(fmt.Sprintf("outcome=%d", outcome), func(t *testing.T) {
+			ran := 0
+			for seed := range uint64(*crashSeeds) {
+				for k := 0; ; k++ {
+					reached := true
+					synctest.Test(t, func(t *testing.T) { reached = crashLife(t, seed, k, outcome) })
+					if t.Failed() {
+						t.Fatalf("seed %d, operation %d", seed, k)
+					}
+					if !reached {
+						break
+					}
+					ran++
+				}
+			}
+			t.Logf("%d lives", ran)
+			if ran < 50 {
+				t.Errorf("the matrix has only %d points: the life does too little", ran)
+			}
+		})
+	}
+}
+
+// crashLife runs three processes on one disk: the first two meet the fault at
+// their k-th operation, the last meets none. It says whether the first had so
+// many operations.
+func crashLife(t *testing.T, seed uint64, k int, outcome crashfs.Outcome) (reached bool) {
+	files := newFakeFiles(t)
+	disk := crashfs.New(seed)
+	l := &life{t: t, files: files}
+	for process := range 3 {
+		var dead atomic.Bool
+		files.step = func(int, string, FileID) verdict {
+			if dead.Load() {
+				return fails // a dead process puts nothing into a bucket either
+			}
+			return done
+		}
+		if process < 2 {
+			disk.Inject(func(op crashfs.Op) crashfs.Outcome {
+				if op.N == k && outcome == crashfs.Crash {
+					dead.Store(true)
+				}
+				return crashfs.At(k, outcome)(op)
+			})
+		}
+		l.live(disk, process == 2)
+		if process == 0 {
+			reached = disk.Operations() > k
+		}
+		disk.Crash()
+		disk = disk.Reopen()
+	}
+	l.check()
+	inc := journal.NewIncarnation()
+	d, err := journal.OpenDisk(disk, "journal", inc, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if left, err := d.Windows(); err != nil || len(left) > 0 {
+		t.Errorf("%d windows are left in the end (%v)", len(left), err)
+	}
+	return reached
+}
+
+// life is what a sequence of processes was sent.
+type life struct {
+	t            *testing.T
+	files        *fakeFiles
+	acknowledged []*schema.Batch
+	unanswered   []*schema.Batch
+}
+
+// live is one process: it recovers, takes events and stops.
+func (l *life) live(disk vfs.FS, last bool) {
+	inc := journal.NewIncarnation()
+	medium, err := journal.OpenDisk(disk, "journal", inc, journal.Options{SegmentBytes: 2000 + headerRoom})
+	if err != nil {
+		l.mayFail(last, err)
+		return
+	}
+	b, err := Open(Config{
+		Medium: medium, Incarnation: inc, Files: l.files,
+		Tables:        []*schema.Table{schema.Events(), schema.Rejected()},
+		FlushInterval: time.Minute, WindowBytes: 1500, FileRows: 7, MinFree: 1,
+		Encoders: 2, Uploads: 2,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		l.mayFail(last, err)
+		medium.Close()
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	g := &gateway{Buffer: b, t: l.t, stop: stop, ended: make(chan error, 1)}
+	go func() { g.ended <- b.Run(ctx) }()
+	l.send(g)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := g.Drain(ctx); err != nil {
+		l.mayFail(last, err)
+	}
+	l.mayFail(last, g.crash())
+}
+
+// headerRoom is at least what a segment's header takes, so that a segment in this
+// test holds a few frames.
+const headerRoom = 12 << 10
+
+// mayFail accepts an error of a process that has met a fault.
+func (l *life) mayFail(last bool, err error) {
+	if last && err != nil {
+		l.t.Errorf("a process without faults: %v", err)
+	}
+}
+
+// send posts a dozen requests of three tenants, one of them with several batches.
+func (l *life) send(g *gateway) {
+	for i := range 12 {
+		batches := []*schema.Batch{batch(fmt.Sprintf("t%d", i%3), int64(i%2), 1+i%4, 300)}
+		if i%5 == 0 {
+			batches = append(batches, batch(batches[0].Tenant, 9, 2, 200))
+		}
+		if g.post(batches...) == nil {
+			l.acknowledged = append(l.acknowledged, batches...)
+		} else {
+			l.unanswered = append(l.unanswered, batches...)
+		}
+		if i == 6 {
+			time.Sleep(time.Minute) // the window ends by its age
+		}
+	}
+}
+
+// check is the checker of the invariants.
+func (l *life) check() {
+	found := l.files.batches()
+	for _, b := range l.unanswered {
+		if n := len(found[string(b.Bytes)]); n > 1 {
+			l.t.Errorf("I3: an unanswered batch is in %d files", n)
+		}
+		delete(found, string(b.Bytes))
+	}
+	for _, b := range l.acknowledged {
+		if n := len(found[string(b.Bytes)]); n != 1 {
+			l.t.Errorf("an acknowledged batch is in %d files", n)
+		}
+		delete(found, string(b.Bytes))
+	}
+	if len(found) > 0 {
+		l.t.Errorf("%d batches in files were never sent", len(found))
+	}
+}
