@@ -161,9 +161,9 @@ func (d *Disk) abandon() error {
 	return err
 }
 
-// end ends the window id, if it is the open one, so that no frame joins what is
+// finish ends the window id, if it is the open one, so that no frame joins what is
 // about to be read or removed. What is to be read is synced first (I3).
-func (d *Disk) end(id WindowID, read bool) error {
+func (d *Disk) finish(id WindowID, read bool) error {
 	if id.Incarnation != d.inc {
 		return nil
 	}

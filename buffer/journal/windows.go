@@ -1,30 +1,15 @@
 package journal
 
-// This file lists, opens, deletes and puts aside windows of a directory.
+// This file lists the windows of a directory and opens them for reading.
 
 import (
 	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
-	"strings"
 	"time"
 )
-
-// tombstone ends the name of a segment whose window is being deleted.
-const tombstone = ".deleted"
-
-func isTombstone(file string) bool {
-	segment, ok := strings.CutSuffix(file, tombstone)
-	if !ok {
-		return false
-	}
-	_, ok = parseName(segment)
-	return ok
-}
 
 // Windows lists the windows of earlier incarnations, oldest first. One without a
 // readable header comes before all others.
@@ -35,7 +20,7 @@ func (d *Disk) Windows() ([]WindowID, error) {
 	}
 	var all []listed
 	for _, id := range d.left() {
-		_, segments, _ := d.find(id)
+		_, segments := d.find(id)
 		h, err := d.anyHeader(segments)
 		if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) {
 			return nil, fmt.Errorf("list windows: %w", err)
@@ -73,22 +58,26 @@ func (d *Disk) left() []WindowID {
 	return ids
 }
 
-// find returns a window's segments, and the sequence of the incarnation's first
-// segment after them.
-func (d *Disk) find(id WindowID) (*window, []segment, uint64) {
+// find returns a window and its segments; nil if it is not there.
+func (d *Disk) find(id WindowID) (*window, []segment) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := d.mu.windows[id]
 	if w == nil {
-		return nil, nil, 0
+		return nil, nil
 	}
-	end := uint64(unbounded)
-	for other, v := range d.mu.windows {
-		if other.Incarnation == id.Incarnation && other.Window > id.Window {
-			end = min(end, v.segments[0].name.first)
-		}
+	return w, slices.Clone(w.segments)
+}
+
+// end is the sequence below which all frames of the window were durable, because
+// the next window was begun after it; unbounded if that is not there to tell, be
+// it deleted, never written or unreadable.
+func (d *Disk) end(id WindowID) uint64 {
+	_, segments := d.find(WindowID{id.Incarnation, id.Window + 1})
+	if h, err := d.anyHeader(segments); err == nil && h != nil {
+		return h.begins
 	}
-	return w, slices.Clone(w.segments), end
+	return unbounded
 }
 
 // anyHeader returns the header of the first segment that has one; nil if none has.
@@ -117,10 +106,10 @@ func (d *Disk) readHeader(s segment) (*header, int64, error) {
 
 // Open reads a window back.
 func (d *Disk) Open(id WindowID) (Reader, error) {
-	if err := d.end(id, true); err != nil {
+	if err := d.finish(id, true); err != nil {
 		return nil, fmt.Errorf("open window: %w", err)
 	}
-	w, segments, end := d.find(id)
+	w, segments := d.find(id)
 	if w == nil {
 		return nil, fmt.Errorf("open %w", notFound(id))
 	}
@@ -136,9 +125,11 @@ func (d *Disk) Open(id WindowID) (Reader, error) {
 		if h != nil && r.header == nil {
 			r.header, r.next = &h.Header, h.begins
 		}
-		limit := end
+		var limit uint64
 		if i+1 < len(segments) {
 			limit = segments[i+1].name.first
+		} else {
+			limit = d.end(id)
 		}
 		r.parts = append(r.parts, part{file: s.name.String(), size: s.size, body: length, limit: limit})
 	}
@@ -181,142 +172,4 @@ func (d *Disk) syncFile(name string) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	return f.Sync()
-}
-
-// Delete removes a window. Of several segments the first is made a tombstone, so
-// that a crash half-way leaves no window with a hole in it: at that point the
-// window is deleted, and the next OpenDisk removes what remains.
-func (d *Disk) Delete(id WindowID) error {
-	if err := d.delete(id); err != nil {
-		return fmt.Errorf("delete window %s: %w", id, err)
-	}
-	return nil
-}
-
-func (d *Disk) delete(id WindowID) error {
-	if err := d.end(id, false); err != nil {
-		return err
-	}
-	w, segments, _ := d.find(id)
-	if w == nil {
-		return nil
-	}
-	first := d.path(segments[0].name.String())
-	if len(segments) > 1 {
-		if err := d.fs.Rename(first, first+tombstone); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := d.syncDir(d.dir); err != nil {
-			return err
-		}
-		for _, s := range segments[1:] {
-			if err := d.remove(d.path(s.name.String())); err != nil {
-				return err
-			}
-		}
-		if err := d.syncDir(d.dir); err != nil {
-			return err
-		}
-		first += tombstone
-	}
-	if err := d.remove(first); err != nil {
-		return err
-	}
-	if err := d.syncDir(d.dir); err != nil {
-		return err
-	}
-	d.forget(id)
-	return nil
-}
-
-// finishDeletions removes what is left of windows that have a tombstone.
-func (d *Disk) finishDeletions(entries []fs.DirEntry) (map[WindowID]bool, error) {
-	deleted := map[WindowID]bool{}
-	for _, e := range entries {
-		if isTombstone(e.Name()) {
-			n, _ := parseName(strings.TrimSuffix(e.Name(), tombstone))
-			deleted[n.id] = true
-		}
-	}
-	if len(deleted) == 0 {
-		return nil, nil
-	}
-	for _, e := range entries {
-		if n, ok := parseName(e.Name()); ok && deleted[n.id] {
-			if err := d.remove(d.path(e.Name())); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := d.fs.SyncDir(d.dir); err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if isTombstone(e.Name()) {
-			if err := d.remove(d.path(e.Name())); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return deleted, nil
-}
-
-// Quarantine moves a window's segments to a directory of their own.
-func (d *Disk) Quarantine(id WindowID) error {
-	if err := d.quarantine(id); err != nil {
-		return fmt.Errorf("quarantine window %s: %w", id, err)
-	}
-	return nil
-}
-
-func (d *Disk) quarantine(id WindowID) error {
-	if err := d.end(id, true); err != nil {
-		return err
-	}
-	w, segments, _ := d.find(id)
-	if w == nil {
-		return notFound(id)
-	}
-	aside := path.Join(d.dir, quarantineName)
-	if err := d.exclusively(func() error { return d.fs.MkdirAll(aside) }); err != nil {
-		return err
-	}
-	for _, s := range segments {
-		file := s.name.String()
-		if err := d.fs.Rename(d.path(file), path.Join(aside, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	// First the new names: a segment may be in both places after a crash, but
-	// never in none.
-	if err := d.syncDir(aside); err != nil {
-		return err
-	}
-	if err := d.syncDir(d.dir); err != nil {
-		return err
-	}
-	d.forget(id)
-	return nil
-}
-
-// forget takes a window that is gone out of the books.
-func (d *Disk) forget(id WindowID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	w := d.mu.windows[id]
-	if w == nil {
-		return
-	}
-	for _, s := range w.segments {
-		d.mu.usage -= s.size
-	}
-	delete(d.mu.windows, id)
-}
-
-// remove removes a file that may be gone.
-func (d *Disk) remove(file string) error {
-	if err := d.fs.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -1,0 +1,161 @@
+package journal
+
+// This file takes windows out of the directory: by deletion, or by quarantine.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Delete removes a window. Of several segments the first is made a tombstone, so
+// that a crash half-way leaves no window with a hole in it: at that point the
+// window is deleted, and the next OpenDisk removes what remains.
+func (d *Disk) Delete(id WindowID) error {
+	if err := d.delete(id); err != nil {
+		return fmt.Errorf("delete window %s: %w", id, err)
+	}
+	return nil
+}
+
+func (d *Disk) delete(id WindowID) error {
+	if err := d.finish(id, false); err != nil {
+		return err
+	}
+	w, segments := d.find(id)
+	if w == nil {
+		return nil
+	}
+	first := d.path(segments[0].name.String())
+	if len(segments) > 1 {
+		if err := d.fs.Rename(first, first+tombstone); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := d.syncDir(d.dir); err != nil {
+			return err
+		}
+		for _, s := range segments[1:] {
+			if err := d.remove(d.path(s.name.String())); err != nil {
+				return err
+			}
+		}
+		if err := d.syncDir(d.dir); err != nil {
+			return err
+		}
+		first += tombstone
+	}
+	if err := d.remove(first); err != nil {
+		return err
+	}
+	if err := d.syncDir(d.dir); err != nil {
+		return err
+	}
+	d.forget(id)
+	return nil
+}
+
+// tombstone ends the name of a segment whose window is being deleted.
+const tombstone = ".deleted"
+
+func isTombstone(file string) bool {
+	segment, ok := strings.CutSuffix(file, tombstone)
+	if !ok {
+		return false
+	}
+	_, ok = parseName(segment)
+	return ok
+}
+
+// finishDeletions removes what is left of windows that have a tombstone.
+func (d *Disk) finishDeletions(entries []fs.DirEntry) (map[WindowID]bool, error) {
+	deleted := map[WindowID]bool{}
+	for _, e := range entries {
+		if isTombstone(e.Name()) {
+			n, _ := parseName(strings.TrimSuffix(e.Name(), tombstone))
+			deleted[n.id] = true
+		}
+	}
+	if len(deleted) == 0 {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if n, ok := parseName(e.Name()); ok && deleted[n.id] {
+			if err := d.remove(d.path(e.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := d.fs.SyncDir(d.dir); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if isTombstone(e.Name()) {
+			if err := d.remove(d.path(e.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return deleted, nil
+}
+
+// Quarantine moves a window's segments to a directory of their own.
+func (d *Disk) Quarantine(id WindowID) error {
+	if err := d.quarantine(id); err != nil {
+		return fmt.Errorf("quarantine window %s: %w", id, err)
+	}
+	return nil
+}
+
+func (d *Disk) quarantine(id WindowID) error {
+	if err := d.finish(id, true); err != nil {
+		return err
+	}
+	w, segments := d.find(id)
+	if w == nil {
+		return notFound(id)
+	}
+	aside := path.Join(d.dir, quarantineName)
+	if err := d.exclusively(func() error { return d.fs.MkdirAll(aside) }); err != nil {
+		return err
+	}
+	for _, s := range segments {
+		file := s.name.String()
+		if err := d.fs.Rename(d.path(file), path.Join(aside, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	// First the new names: a segment may be in both places after a crash, but
+	// never in none.
+	if err := d.syncDir(aside); err != nil {
+		return err
+	}
+	if err := d.syncDir(d.dir); err != nil {
+		return err
+	}
+	d.forget(id)
+	return nil
+}
+
+// forget takes a window that is gone out of the books.
+func (d *Disk) forget(id WindowID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.mu.windows[id]
+	if w == nil {
+		return
+	}
+	for _, s := range w.segments {
+		d.mu.usage -= s.size
+	}
+	delete(d.mu.windows, id)
+}
+
+// remove removes a file that may be gone.
+func (d *Disk) remove(file string) error {
+	if err := d.fs.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
