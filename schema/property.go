@@ -222,15 +222,18 @@ func (c *compiler) intBounds(r *rule, k map[string]*node, column Column) {
 		if n == nil {
 			return
 		}
-		v, f := parseInt(c.number(n))
+		var v int64
+		var fits bool
 		if column.Kind == Decimal {
-			var df decimalFault
-			v, df = parseDecimal(c.number(n), column.Precision, column.Scale)
-			if df != decimalFits {
-				f = CodeFormat
-			}
+			var f decimalFault
+			v, f = parseDecimal(c.number(n), column.Precision, column.Scale)
+			fits = f == decimalFits
+		} else {
+			var code Code
+			v, code = parseInt(c.number(n))
+			fits = code == ""
 		}
-		if f != "" || v < r.min || v > r.max {
+		if !fits || v < r.min || v > r.max {
 			c.fail(n, "is no value of the column, or lies beyond the other bound")
 			return
 		}

@@ -163,10 +163,10 @@ func (d *Decoder) value(body []byte, at int) (end int, err error) {
 	}
 	f := fault{}
 	if d.event.walk(text) != nil {
-		// Either the walk met something that the schema refuses, or an escape
-		// that sonic can skip but not read.
-		if f = d.event.fault; f.code == "" {
-			f = checkText(text)
+		// The walk met something that the schema refuses, or an escape that sonic
+		// can skip but not read. What is wrong with the text goes first.
+		if f = checkText(text); f.code == "" {
+			f = d.event.fault
 		}
 		if f.code == "" {
 			d.event.undo()

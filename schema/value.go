@@ -192,16 +192,33 @@ func (e *event) wrongType(is string) error {
 	if e.place == outside {
 		return e.refuse(CodeNotAnObject, "an event must be an object, not %s", is)
 	}
-	c, r := &e.table.columns[e.column], &e.table.rules[e.column]
 	if e.place != inEvent {
-		return e.refuse(CodeWrongType, "a %s must not hold %s", c.Kind, is)
+		return e.refuse(CodeWrongType, "must be a string, not %s", is)
 	}
-	want := c.Kind.String()
-	switch c.Kind {
+	return e.refuse(CodeWrongType, "must be %s, not %s", e.wanted(), is)
+}
+
+// wanted is the JSON type that the column at hand takes, in words.
+func (e *event) wanted() string {
+	r := &e.table.rules[e.column]
+	switch e.table.columns[e.column].Kind {
+	case Int32, Int64:
+		return "a whole number"
+	case Double:
+		return "a number"
+	case Bool:
+		return "a boolean"
+	case StringMap:
+		return "an object of strings"
+	case StringList:
+		return "an array of strings"
 	case Timestamp, Decimal:
-		want = map[[2]bool]string{
-			{true, true}: "a string or a number", {true, false}: "a string", {false, true}: "a number",
-		}[[2]bool{r.text, r.number}]
+		if r.text && r.number {
+			return "a string or a number"
+		}
+		if r.number {
+			return "a number"
+		}
 	}
-	return e.refuse(CodeWrongType, "must be %s, not %s", want, is)
+	return "a string"
 }
