@@ -40,16 +40,16 @@ type gateway struct {
 // openGateway opens what the settings name, and nothing if that fails. The journal
 // comes first, because its lock is what keeps a second process away from the spool
 // and the rest; the listeners come last, when everything behind them works.
-func openGateway(ctx context.Context, s Settings, tables []*schema.Table, log *slog.Logger) (*gateway, error) {
+func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys vfs.FS, log *slog.Logger) (*gateway, error) {
 	registry := newRegistry()
 	incarnation := journal.NewIncarnation()
 	dir := filepath.Join(s.Dir, "journal")
-	disk, err := journal.OpenDisk(vfs.OS{}, dir, incarnation, journal.Options{})
+	disk, err := journal.OpenDisk(fsys, dir, incarnation, journal.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	warnOfDisk(dir, disk, log)
-	w, err := openWriter(ctx, s, registry, log)
+	w, err := openWriter(ctx, s, fsys, registry, log)
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
@@ -95,13 +95,13 @@ func (s *Settings) encoders() int {
 }
 
 // openWriter opens the bucket and the spool.
-func openWriter(ctx context.Context, s Settings, r prometheus.Registerer, log *slog.Logger) (*writer.Writer, error) {
-	bucket, err := s.openBucket(ctx)
+func openWriter(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.Registerer, log *slog.Logger) (*writer.Writer, error) {
+	bucket, err := s.openBucket(ctx, fsys)
 	if err != nil {
 		return nil, err
 	}
 	w, err := writer.New(writer.Config{
-		FS: vfs.OS{}, SpoolDir: filepath.Join(s.Dir, "spool"),
+		FS: fsys, SpoolDir: filepath.Join(s.Dir, "spool"),
 		Putter:   writer.NewPutter(bucket, putsInFlight, log, writer.NewPutMetrics(r)),
 		Encoders: s.encoders(), MemoryFile: memoryFile, Memory: int64(s.Memory / 8),
 		Version: buildVersion(), Logger: log, Metrics: writer.NewMetrics(r),
@@ -203,12 +203,12 @@ func newRegistry() *prometheus.Registry {
 }
 
 // openBucket opens the bucket for serve and verify.
-func (s *Settings) openBucket(ctx context.Context) (writer.Bucket, error) {
+func (s *Settings) openBucket(ctx context.Context, fsys vfs.FS) (writer.Bucket, error) {
 	url, err := s.bucketURL()
 	if err != nil {
 		return nil, fmt.Errorf("PARQUAY_BUCKET: %w", err)
 	}
-	bucket, err := writer.OpenBucket(ctx, url, vfs.OS{}, writer.S3Options{
+	bucket, err := writer.OpenBucket(ctx, url, fsys, writer.S3Options{
 		Endpoint: s.S3Endpoint, PathStyle: s.S3PathStyle, Checksum: s.S3Checksum, Conditional: s.S3Conditional,
 	})
 	if err != nil {

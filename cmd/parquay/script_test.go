@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,27 +70,34 @@ func cmdServe(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(p.start(ts.MkAbs("."), env))
 	ts.Defer(p.kill)
-	select {
-	case <-p.log.serving:
-		ts.Setenv("EVENTS", p.log.line.Events)
-		ts.Setenv("ADMIN", p.log.line.Admin)
-	case <-p.done:
+	line, ok := p.log.await(servingMessage, p.done)
+	if !ok {
 		ts.Fatalf("it ended before it served:\n%s", p.log.text())
 	}
+	ts.Setenv("EVENTS", line.Events)
+	ts.Setenv("ADMIN", line.Admin)
 }
 
-// cmdHalt sends SIGTERM or the signal that is named, waits for the end and prints
-// the log: halt, halt KILL. After SIGTERM the exit code must be 0.
+// cmdHalt sends a signal, waits for the end and prints the log. Its argument is
+// TERM (also without one), TWICE for a second one once the first is being obeyed,
+// or KILL. Unless it is KILL the exit code must be 0.
 func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(processKey{}).(*process)
+	kill := slices.Equal(args, []string{"KILL"})
 	signal := syscall.SIGTERM
-	if len(args) > 0 && args[0] == "KILL" {
+	if kill {
 		signal = syscall.SIGKILL
 	}
 	ts.Check(p.cmd.Process.Signal(signal))
+	if slices.Equal(args, []string{"TWICE"}) {
+		if _, ok := p.log.await("stopping", p.done); !ok {
+			ts.Fatalf("one signal was enough:\n%s", p.log.text())
+		}
+		ts.Check(p.cmd.Process.Signal(signal))
+	}
 	<-p.done
 	io.WriteString(ts.Stdout(), p.log.text())
-	if code := p.cmd.ProcessState.ExitCode(); signal == syscall.SIGTERM && (code != 0) != neg {
+	if code := p.cmd.ProcessState.ExitCode(); !kill && (code != 0) != neg {
 		ts.Fatalf("exit code %d:\n%s", code, p.log.text())
 	}
 }
@@ -127,7 +135,7 @@ type processKey struct{} // of testscript.Env.Values
 
 func (p *process) start(dir string, env []string) error {
 	p.cmd = exec.Command("parquay", "serve")
-	p.log = &logTail{serving: make(chan struct{})}
+	p.log = newLogTail()
 	p.done = make(chan struct{})
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, env, p.log
 	if err := p.cmd.Start(); err != nil {
@@ -145,38 +153,53 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// logTail keeps a gateway's log, and finds the line that says that it serves.
+// logTail keeps a gateway's log, which is JSON lines.
 type logTail struct {
-	serving chan struct{} // closed after line was set
-	line    struct{ Msg, Events, Admin string }
-
-	mu struct {
-		sync.Mutex
-		all  bytes.Buffer
-		seen int // bytes that were searched
-	}
+	mu      sync.Mutex
+	all     bytes.Buffer
+	changed chan struct{} // closed, and made anew, by every Write
 }
+
+// logLine is what a test looks for in the log.
+type logLine struct{ Level, Msg, Events, Admin string }
+
+func newLogTail() *logTail { return &logTail{changed: make(chan struct{})} }
 
 // Write takes a part of the log.
 func (l *logTail) Write(part []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.all.Write(part)
-	for l.line.Msg != servingMessage {
-		line, _, whole := bytes.Cut(l.mu.all.Bytes()[l.mu.seen:], []byte("\n"))
-		if !whole {
-			break
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return l.all.Write(part)
+}
+
+// await returns the first line with that message, as soon as there is one, and
+// false if there is none when done is closed.
+func (l *logTail) await(msg string, done <-chan struct{}) (logLine, bool) {
+	for ended := false; ; {
+		l.mu.Lock()
+		changed := l.changed
+		l.mu.Unlock()
+		for text := range strings.Lines(l.text()) {
+			var line logLine
+			if json.Unmarshal([]byte(text), &line) == nil && line.Msg == msg {
+				return line, true
+			}
 		}
-		l.mu.seen += len(line) + 1
-		if json.Unmarshal(line, &l.line) == nil && l.line.Msg == servingMessage {
-			close(l.serving)
+		if ended {
+			return logLine{}, false
+		}
+		select {
+		case <-changed:
+		case <-done:
+			ended = true // all is written now
 		}
 	}
-	return len(part), nil
 }
 
 func (l *logTail) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mu.all.String()
+	return l.all.String()
 }

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"parquay/buffer/journal/vfs"
 )
 
 // servingMessage is the log line that says that events are taken, and where.
@@ -58,7 +60,7 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 	signals := make(chan os.Signal, 2) // the one to stop, and the one to stop waiting
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	g, err := openGateway(ctx, s, tables, log)
+	g, err := openGateway(ctx, s, tables, vfs.OS{}, log)
 	if err != nil {
 		return err
 	}
