@@ -11,11 +11,10 @@ import (
 
 // writer is the open segment. It is guarded by Disk.appending.
 type writer struct {
-	file   vfs.File // nil if there is none
-	name   name
-	size   int64
-	dirty  bool // bytes were written since the last sync
-	linked bool // the file's name is durable
+	file  vfs.File // nil if there is none
+	name  name
+	size  int64
+	dirty bool // frames were written since the last sync
 
 	window uint64 // the last one that began
 	begins uint64 // sequence of its first frame
@@ -102,8 +101,9 @@ func (d *Disk) check(h *Header, seq uint64, frame []byte) error {
 	return err
 }
 
-// begin creates a segment whose first frame is seq. A crash in here leaves an
-// empty segment, or a part of its header: a torn tail without a frame.
+// begin creates a segment whose first frame is seq. Its header and its name are
+// durable before the frame is written: so a crash in here leaves a segment without
+// a frame, and frames without a header are damage, never a crash.
 func (d *Disk) begin(h *Header, seq uint64) error {
 	w := &d.writer
 	if w.next == 0 || h.Window != w.window {
@@ -115,20 +115,22 @@ func (d *Disk) begin(h *Header, seq uint64) error {
 		return err
 	}
 	w.name = header.name()
+	d.grow(w.name, 0) // first, since a Create that fails may have made the file
 	if w.file, err = d.fs.Create(d.path(w.name.String())); err != nil {
 		return err
 	}
-	d.grow(w.name, 0)
-	w.dirty, w.linked = true, false
 	if _, err := w.file.Write(w.buf); err != nil {
 		return err
 	}
-	w.size = int64(len(w.buf))
+	w.size, w.dirty = int64(len(w.buf)), true
 	d.grow(w.name, w.size)
-	return nil
+	if err := d.settle(); err != nil {
+		return err
+	}
+	return d.syncDir(d.dir)
 }
 
-// settle makes all that was appended durable: first the bytes, then the name.
+// settle makes all that was appended durable.
 func (d *Disk) settle() error {
 	w := &d.writer
 	if w.file == nil || !w.dirty {
@@ -138,15 +140,10 @@ func (d *Disk) settle() error {
 	if err := w.file.Sync(); err != nil {
 		return err
 	}
-	if !w.linked {
-		if err := d.syncDir(d.dir); err != nil {
-			return err
-		}
-	}
 	if d.options.Synced != nil {
 		d.options.Synced(time.Since(began))
 	}
-	w.dirty, w.linked = false, true
+	w.dirty = false
 	return nil
 }
 

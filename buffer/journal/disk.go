@@ -47,10 +47,13 @@ type Disk struct {
 	appending sync.Mutex
 	writer    writer
 
-	// syncing is held from a directory's sync until its failure is known to all:
-	// a second sync in between could succeed without having written what the
-	// first one lost.
-	syncing sync.Mutex
+	// syncing guards the syncs of directories. After one has failed there is no
+	// other: it could succeed without having written what the first one lost,
+	// and tell of a segment or a deletion that is not durable.
+	syncing struct {
+		sync.Mutex
+		failure error
+	}
 
 	// mu is never held during I/O, so that what needs only it always answers.
 	mu struct {
@@ -225,14 +228,17 @@ func (d *Disk) syncDir(dir string) error {
 	return d.exclusively(func() error { return d.fs.SyncDir(dir) })
 }
 
-// exclusively calls what syncs a directory; its failure is final, whoever asked.
+// exclusively calls what syncs a directory. Its failure is final, whoever asked.
 func (d *Disk) exclusively(sync func() error) error {
 	d.syncing.Lock()
 	defer d.syncing.Unlock()
-	if err := sync(); err != nil {
-		return d.fail(fmt.Errorf("sync directory: %w", err))
+	if d.syncing.failure != nil {
+		return d.syncing.failure
 	}
-	return nil
+	if err := sync(); err != nil {
+		d.syncing.failure = d.fail(fmt.Errorf("sync directory: %w", err))
+	}
+	return d.syncing.failure
 }
 
 func (d *Disk) path(file string) string { return path.Join(d.dir, file) }

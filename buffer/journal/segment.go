@@ -17,8 +17,8 @@ package journal
 //	     8  the name, then the document
 //	    checksum  4  CRC-32C of all bytes before
 //
-// Frames follow without a gap. The magic, the length and the checksum stay where
-// they are in every version.
+// Frames follow without a gap. The magic, the length, the version, what the name
+// says, and the checksum stay where they are in every version.
 
 import (
 	"errors"
@@ -135,40 +135,34 @@ func readHeader(fsys vfs.FS, file string, size int64) (h *header, length int64, 
 	if order.Uint32(b[len(body):]) != crc32.Checksum(body, castagnoli) {
 		return nil, 0, nil
 	}
-	if version := order.Uint32(b[12:]); version != headerVersion {
-		return nil, 0, fmt.Errorf("%w %d", ErrVersion, version)
-	}
 	h, err = parseHeader(body)
 	return h, length, err
 }
 
-// parseHeader reads a header whose checksum is right.
+// parseHeader reads a header whose checksum is right. Of an unknown version it
+// reads what the name says, and returns ErrVersion with it.
 func parseHeader(b []byte) (*header, error) {
-	h := &header{
-		Header: Header{
-			Incarnation: Incarnation(b[16:32]),
-			Window:      order.Uint64(b[32:]),
-			Opened:      time.UnixMicro(int64(order.Uint64(b[56:]))).UTC(),
-			FileRows:    order.Uint64(b[64:]),
-		},
-		begins: order.Uint64(b[40:]),
-		first:  order.Uint64(b[48:]),
+	h := &header{begins: order.Uint64(b[40:]), first: order.Uint64(b[48:])}
+	h.Incarnation, h.Window = Incarnation(b[16:32]), order.Uint64(b[32:])
+	if version := order.Uint32(b[12:]); version != headerVersion {
+		return h, fmt.Errorf("%w %d", ErrVersion, version)
 	}
+	h.Opened, h.FileRows = time.UnixMicro(int64(order.Uint64(b[56:]))).UTC(), order.Uint64(b[64:])
 	rest := b[headerHead:]
 	for i := range order.Uint32(b[72:]) {
 		if len(rest) < tableHead {
-			return nil, fmt.Errorf("%w: header ends before table %d", ErrCorrupt, i)
+			return h, fmt.Errorf("%w: header ends before table %d", ErrCorrupt, i)
 		}
 		n, d := int(order.Uint32(rest)), int(order.Uint32(rest[4:]))
 		rest = rest[tableHead:]
 		if n > len(rest) || d > len(rest)-n {
-			return nil, fmt.Errorf("%w: header ends within table %d", ErrCorrupt, i)
+			return h, fmt.Errorf("%w: header ends within table %d", ErrCorrupt, i)
 		}
 		h.Tables = append(h.Tables, Table{Name: string(rest[:n]), Document: append([]byte(nil), rest[n:n+d]...)})
 		rest = rest[n+d:]
 	}
 	if len(rest) != 0 {
-		return nil, fmt.Errorf("%w: header has %d bytes too many", ErrCorrupt, len(rest))
+		return h, fmt.Errorf("%w: header has %d bytes too many", ErrCorrupt, len(rest))
 	}
 	return h, nil
 }

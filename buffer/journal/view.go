@@ -53,12 +53,10 @@ func (v *view) load(off int64, n int) {
 		v.buf = make([]byte, min(int64(max(size, 2*cap(v.buf))), v.size-off))
 	}
 	v.from, v.buf = off, v.buf[:size]
-	if read, err := v.file.ReadAt(v.buf, off); read == size {
-		return
-	} else if len(v.buf) <= page {
-		v.lose(0, v.buf[read:], err)
+	if read, _ := v.file.ReadAt(v.buf, off); read == size {
 		return
 	}
+	// Once more, page by page: one that can't be read shall not cost the others.
 	for i := 0; i < size; i += page {
 		part := v.buf[i:min(i+page, size)]
 		if read, err := v.file.ReadAt(part, off+int64(i)); read < len(part) {

@@ -91,14 +91,14 @@ func (d *Disk) anyHeader(segments []segment) (*header, error) {
 	return nil, nil
 }
 
-// readHeader reads the header of a segment, which must bear out its name: else the
-// frames belong to another window, and the header is no torn one either.
+// readHeader reads the header of a segment. One that does not bear out the name is
+// none: a crash can leave a new file with the bytes of a deleted one.
 func (d *Disk) readHeader(s segment) (*header, int64, error) {
 	h, length, err := readHeader(d.fs, d.path(s.name.String()), s.size)
-	if err == nil && h != nil && h.name() != s.name {
-		err = fmt.Errorf("%w: it is the header of %s", ErrCorrupt, h.name())
-	}
-	if err != nil {
+	switch {
+	case h != nil && h.name() != s.name:
+		return nil, 0, nil
+	case err != nil:
 		return nil, 0, fmt.Errorf("segment %s: %w", s.name, err)
 	}
 	return h, length, nil
@@ -116,7 +116,7 @@ func (d *Disk) Open(id WindowID) (Reader, error) {
 	if err := d.persist(id, w, segments); err != nil {
 		return nil, fmt.Errorf("open window: %w", err)
 	}
-	r := &reader{fs: d.fs, dir: d.dir, inc: id.Incarnation}
+	r := &reader{fs: d.fs, dir: d.dir, inc: id.Incarnation, next: segments[0].name.first}
 	for i, s := range segments {
 		h, length, err := d.readHeader(s)
 		if err != nil {

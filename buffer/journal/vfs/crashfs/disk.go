@@ -134,9 +134,11 @@ func (d *disk) syncDir(dir *inode, failed bool) {
 				count = j + 1
 			}
 		}
-		if !failed || d.coin() {
-			keep(c.edits, count)
+		if failed && count > 0 && d.coin() {
+			c.edits = nil // lost with all that depends on it
+			continue
 		}
+		keep(c.edits, count)
 		c.edits = c.edits[count:]
 	}
 }
