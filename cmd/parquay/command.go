@@ -23,7 +23,7 @@ type command struct {
 // commands lists them in the order of the help text.
 func commands() []command {
 	return []command{
-		serveCommand(), versionCommand(), helpCommand(),
+		serveCommand(), ddlCommand(), schemaCheckCommand(), catCommand(), verifyCommand(), versionCommand(), helpCommand(),
 	}
 }
 

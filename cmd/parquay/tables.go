@@ -3,105 +3,47 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
+	"parquay/buffer/journal"
 	"parquay/schema"
 )
 
-// The operator's folder is bounded: every table has its own metrics, open files
-// and decoders.
-const (
-	maxTables   = 256
-	maxDocument = 1 << 20 // bytes of a schema
-)
+// maxSchemas is the bytes of all schemas together. Every window's header in the
+// journal holds all of them; half of it leaves room for the tables' names, and for
+// a later binary's.
+const maxSchemas = journal.MaxHeader / 2
 
-// loadTables returns the built-in tables and those of the folder, which may
-// replace events, sorted by name. It reports every bad schema at once.
+// loadTables returns the built-in tables and those of the folder, if it is not "".
 func loadTables(folder string) ([]*schema.Table, error) {
-	tables := map[string]*schema.Table{}
-	for _, t := range []*schema.Table{schema.Events(), schema.Rejected()} {
-		tables[t.Name()] = t
+	var documents fs.FS
+	if folder != "" {
+		documents = os.DirFS(folder)
 	}
-	files, err := schemaFiles(folder)
+	tables, err := schema.Load(documents)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("PARQUAY_SCHEMAS: %s: %w", folder, err)
 	}
-	var problems []error
-	for _, file := range files {
-		t, err := compileFile(file)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		tables[t.Name()] = t
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
-	}
-	list := make([]*schema.Table, 0, len(tables))
+	total := 0
 	for _, t := range tables {
-		list = append(list, t)
+		total += len(t.Document())
 	}
-	slices.SortFunc(list, func(a, b *schema.Table) int { return strings.Compare(a.Name(), b.Name()) })
-	return list, nil
+	if total > maxSchemas {
+		return nil, fmt.Errorf("PARQUAY_SCHEMAS: %s: the schemas have %d bytes together, at most %d are allowed", folder, total, maxSchemas)
+	}
+	return tables, nil
 }
 
-// schemaFiles lists the folder's schemas. A folder without any was a mistake.
-func schemaFiles(folder string) ([]string, error) {
-	if folder == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, fmt.Errorf("PARQUAY_SCHEMAS: read the folder of schemas: %w", err)
-	}
-	var files []string
-	for _, e := range entries {
-		if !e.IsDir() && filepath.Ext(e.Name()) == ".json" && !strings.HasPrefix(e.Name(), ".") {
-			files = append(files, filepath.Join(folder, e.Name()))
+// findTable returns the table of that name.
+func findTable(tables []*schema.Table, name string) (*schema.Table, error) {
+	var known []string
+	for _, t := range tables {
+		if t.Name() == name {
+			return t, nil
 		}
+		known = append(known, t.Name())
 	}
-	switch {
-	case len(files) == 0:
-		return nil, fmt.Errorf("PARQUAY_SCHEMAS: %s holds no schema (<table>.json)", folder)
-	case len(files) > maxTables:
-		return nil, fmt.Errorf("PARQUAY_SCHEMAS: %s holds %d schemas, more than %d", folder, len(files), maxTables)
-	}
-	return files, nil
-}
-
-// compileFile compiles one schema, whose table is named after the file.
-func compileFile(file string) (*schema.Table, error) {
-	name := strings.TrimSuffix(filepath.Base(file), ".json")
-	if name == schema.Rejected().Name() {
-		return nil, fmt.Errorf("%s: the table %s is built in and can't be replaced", file, name)
-	}
-	document, err := readBounded(file, maxDocument)
-	if err != nil {
-		return nil, fmt.Errorf("read a schema: %w", err)
-	}
-	t, err := schema.Compile(name, document)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return t, nil
-}
-
-func readBounded(file string, limit int64) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s: larger than %v", file, ByteSize(limit))
-	}
-	return data, err
+	return nil, fmt.Errorf("there is no table %q: known are %q", name, known)
 }
