@@ -108,6 +108,9 @@ func (d *Disk) begin(h *Header, seq uint64) error {
 	w := &d.writer
 	if w.next == 0 || h.Window != w.window {
 		w.window, w.begins, w.ended = h.Window, seq, false
+		d.mu.Lock()
+		d.mu.current = h.Window
+		d.mu.Unlock()
 	}
 	header := header{Header: *h, begins: w.begins, first: seq}
 	var err error
@@ -161,13 +164,16 @@ func (d *Disk) abandon() error {
 // finish ends the window id, if it is the open one, so that no frame joins what is
 // about to be read or removed. What is to be read is synced first (I3).
 func (d *Disk) finish(id WindowID, read bool) error {
-	if id.Incarnation != d.inc {
-		return nil
+	d.mu.Lock()
+	current := d.mu.current
+	d.mu.Unlock()
+	if id.Incarnation != d.inc || id.Window != current {
+		return nil // without a wait for the frame that is being written
 	}
 	d.appending.Lock()
 	defer d.appending.Unlock()
 	w := &d.writer
-	if w.next == 0 || id.Window != w.window {
+	if id.Window != w.window {
 		return nil
 	}
 	w.ended = true

@@ -62,6 +62,7 @@ type Disk struct {
 		closed  bool
 		windows map[WindowID]*window
 		usage   int64
+		current uint64 // the own window that was begun last
 	}
 }
 

@@ -132,9 +132,9 @@ func (r *reader) leave(p *part) {
 	}
 }
 
-// headless is the reader of a window of which no segment has a header. Without a
-// frame either it is what a crash leaves of a segment just made; with one, there
-// is no telling which tables its batches belong to.
+// headless is the reader of a window of which no segment has a header. If nothing
+// proves that it had frames it is what a crash leaves of a segment just made; else
+// there is no telling which tables their batches belong to.
 func headless(r *reader, id WindowID) (Reader, error) {
 	r.header = &Header{Incarnation: id.Incarnation, Window: id.Window}
 	file := r.parts[0].file
@@ -143,7 +143,7 @@ func headless(r *reader, id WindowID) (Reader, error) {
 		return r, nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w: %s has frames but no valid header", ErrCorrupt, file)
+		err = fmt.Errorf("%w: %s: no segment has a valid header", ErrCorrupt, file)
 	}
 	return nil, errors.Join(fmt.Errorf("open window: %w", err), r.Close())
 }

@@ -100,6 +100,16 @@ func Batches(seq uint64) []journal.Batch {
 	return batches
 }
 
+// Frames are the frames of the sequences from first on.
+func Frames(first uint64, n int) []journal.Frame {
+	frames := make([]journal.Frame, n)
+	for i := range frames {
+		seq := first + uint64(i)
+		frames[i] = journal.Frame{Sequence: seq, Batches: Batches(seq)}
+	}
+	return frames
+}
+
 // Append appends the next frame to a window.
 func (p *Process) Append(window uint64, sync bool) error {
 	p.Sequence++

@@ -61,6 +61,9 @@ type Op struct {
 	N    int // its number, from 0
 	Kind Kind
 	Name string // the file or directory; of a link or a rename the new name
+
+	Offset int64 // of a read or write
+	Bytes  int   // of a read or write
 }
 
 // Kind is what an operation does.
@@ -232,13 +235,19 @@ func (f *FS) WriteFile(name string, data []byte) error {
 // do carries out an operation. partly is what a failed or interrupted one has done
 // if that is neither nothing nor all; it may be nil. Both are called with the lock.
 func (f *FS) do(kind Kind, name string, apply func() error, partly func()) error {
-	d := f.disk
+	return f.doOp(Op{Kind: kind, Name: name}, apply, partly)
+}
+
+// doOp is do for an operation with more to say than its kind and name.
+func (f *FS) doOp(op Op, apply func() error, partly func()) error {
+	d, kind, name := f.disk, op.Kind, op.Name
 	d.mu.Lock()
 	if f.dead {
 		d.mu.Unlock()
 		return pathError(kind, name, ErrCrashed)
 	}
-	op, injector := Op{f.count, kind, clean(name)}, f.injector
+	op.N, op.Name = f.count, clean(name)
+	injector := f.injector
 	f.count++
 	d.mu.Unlock()
 

@@ -278,8 +278,8 @@ type file struct {
 }
 
 // do carries out an operation on a file that is open.
-func (f *file) do(kind Kind, apply func() error, partly func()) error {
-	return f.fs.do(kind, f.name, func() error {
+func (f *file) do(kind Kind, offset int64, bytes int, apply func() error, partly func()) error {
+	return f.fs.doOp(Op{Kind: kind, Name: f.name, Offset: offset, Bytes: bytes}, func() error {
 		if f.closed {
 			return pathError(kind, f.name, fs.ErrClosed)
 		}
@@ -292,7 +292,10 @@ func (f *file) Write(p []byte) (n int, err error) {
 	if !f.writable {
 		return 0, pathError(Write, f.name, fs.ErrPermission)
 	}
-	err = f.do(Write, func() error {
+	f.fs.disk.mu.Lock()
+	offset := f.offset
+	f.fs.disk.mu.Unlock()
+	err = f.do(Write, int64(offset), len(p), func() error {
 		fits := int(min(int64(len(p)), max(0, f.fs.disk.limit-f.fs.disk.used())))
 		if n = f.write(p[:fits]); n < len(p) {
 			return pathError(Write, f.name, syscall.ENOSPC)
@@ -320,7 +323,7 @@ func (f *file) write(p []byte) int {
 
 // ReadAt reads what was written, synced or not.
 func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
-	err = f.do(Read, func() error {
+	err = f.do(Read, off, len(p), func() error {
 		if off < int64(len(f.inode.data)) {
 			n = copy(p, f.inode.data[off:])
 		}
@@ -334,7 +337,7 @@ func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
 
 // Sync makes the file's bytes durable; see the package comment for how it fails.
 func (f *file) Sync() error {
-	return f.do(Sync, func() error {
+	return f.do(Sync, 0, 0, func() error {
 		f.fs.disk.sync(f.inode)
 		return nil
 	}, func() { f.fs.disk.lose(f.inode) })
@@ -342,7 +345,7 @@ func (f *file) Sync() error {
 
 // Close closes the file, also when it fails.
 func (f *file) Close() error {
-	return f.do(Close, func() error {
+	return f.do(Close, 0, 0, func() error {
 		f.closed = true
 		return nil
 	}, func() { f.closed = true })
