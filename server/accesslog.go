@@ -31,7 +31,7 @@ func newAccessLog(l *slog.Logger) *accessLog {
 
 func (l *accessLog) request(r *http.Request, rec *recorder, route string, took time.Duration) {
 	level, suppressed := slog.LevelDebug, int64(0)
-	if rec.status >= 500 {
+	if rec.status >= 500 && rec.err != nil { // not a probe's 503, which is an answer and no failure
 		if l.warnings.Allow() {
 			level, suppressed = slog.LevelWarn, l.suppressed.Swap(0)
 		} else {

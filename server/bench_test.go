@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -46,19 +47,30 @@ func BenchmarkHandler(b *testing.B) {
 				b.ReportAllocs()
 				src := bytes.NewReader(body)
 				r := httptest.NewRequest("POST", "/v1/events", src)
-				w := httptest.NewRecorder()
+				w := &blackHole{header: http.Header{}}
 				for b.Loop() {
 					src.Reset(body)
-					w.Body.Reset()
 					h.ServeHTTP(w, r)
 				}
-				if w.Code != 202 {
-					b.Fatalf("%d %s", w.Code, w.Body)
+				if w.status != 202 {
+					b.Fatalf("status %d", w.status)
 				}
 			})
 		}
 	}
 }
+
+// blackHole is a ResponseWriter that costs nothing.
+type blackHole struct {
+	header http.Header
+	status int
+}
+
+func (w *blackHole) Header() http.Header              { return w.header }
+func (w *blackHole) Write(p []byte) (int, error)      { return len(p), nil }
+func (w *blackHole) WriteHeader(status int)           { w.status = status }
+func (w *blackHole) SetReadDeadline(time.Time) error  { return nil }
+func (w *blackHole) SetWriteDeadline(time.Time) error { return nil }
 
 // BenchmarkServe is a request over a connection that is kept open, by a client that
 // costs as little as one can. The bar is 0.7 of the bare handler's rate.

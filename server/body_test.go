@@ -128,6 +128,18 @@ func TestReadText(t *testing.T) {
 	}
 }
 
+// Without a coding, both limits hold.
+func TestReadTextUnderTheLesserLimit(t *testing.T) {
+	cfg := testConfig(newFakeIntake(t))
+	cfg.MaxBody, cfg.MaxDecoded = 10_000, 5_000
+	s := newServer(t, cfg)
+	for _, length := range []int64{6_000, -1} {
+		if _, err := read(t, s, bytes.NewReader(text(6_000)), length, ""); problemOf(err).Status != 413 {
+			t.Errorf("length %d: %v, want a 413", length, err)
+		}
+	}
+}
+
 func TestReadTextMembersOfOneBody(t *testing.T) {
 	s := newServer(t, testConfig(newFakeIntake(t)))
 	first, second := text(10_000), text(20_000)

@@ -120,9 +120,6 @@ func (f *inflater) reset() (err error) {
 			err = f.zstd.Reset(&f.src)
 		}
 	}
-	if err == io.EOF { // a body of no bytes is no gzip
-		err = io.ErrUnexpectedEOF
-	}
 	return err
 }
 

@@ -24,7 +24,8 @@ const (
 
 // bodyReader reads a request's body and moves its read deadline on as bytes
 // arrive. The first deadline is net/http's, bodyGrace after the request's first
-// byte; it also holds for a body that nobody reads.
+// byte: it also holds for a body that nobody reads. After the body there is none,
+// since net/http lifts it to watch for the client going away.
 type bodyReader struct {
 	w        http.ResponseWriter
 	src      io.Reader
@@ -39,23 +40,16 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	switch err {
 	case nil:
 		earned := time.Duration(b.received) * (time.Second / minBodyRate)
-		b.setDeadline(b.started.Add(bodyGrace + earned))
-		return n, nil
+		_ = http.NewResponseController(b.w).SetReadDeadline(b.started.Add(bodyGrace + earned))
 	case io.EOF:
-		// Whole. The connection is still watched for the client going away,
-		// and a deadline that passed while the journal syncs would look like that.
-		b.setDeadline(time.Time{})
-		return n, io.EOF
+	default:
+		err = &bodyError{err}
 	}
-	return n, &bodyError{err}
+	return n, err
 }
 
-func (b *bodyReader) setDeadline(t time.Time) {
-	// Fails only where there is no connection, in tests.
-	_ = http.NewResponseController(b.w).SetReadDeadline(t)
-}
-
-// limitAnswer starts the time that an answer may take.
+// limitAnswer starts the time that an answer may take. Setting a deadline fails
+// only on a connection that is gone, which the next read or write will say.
 func limitAnswer(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 }

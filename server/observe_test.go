@@ -182,14 +182,16 @@ func TestServerErrorsAreWarnings(t *testing.T) {
 	}
 }
 
-func TestClientErrorsAreNotWarnings(t *testing.T) {
+func TestOrdinaryAnswersAreNotWarnings(t *testing.T) {
 	var log lines
 	cfg := testConfig(newFakeIntake(t))
+	cfg.Ready = func() error { return errBoom }
 	cfg.Logger = log.logger(slog.LevelInfo)
 	s := start(t, cfg)
 	s.post("nonsense")
 	s.post(bad)
 	s.do("GET", s.url+"/nowhere", nil)
+	s.do("GET", s.url+"/readyz", nil)
 	if log.String() != "" {
 		t.Errorf("logged: %s", log.String())
 	}

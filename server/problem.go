@@ -137,8 +137,6 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		h.Set("Accept-Encoding", acceptEncoding)
 	case http.StatusUnprocessableEntity:
 		h["Parquay-Durability"] = s.durability
-	case http.StatusRequestTimeout:
-		h.Set("Connection", "close") // the rest of the body may still come
 	}
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(jitter(p.retryAfter)))

@@ -55,6 +55,30 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// A New that fails leaves nothing open.
+func TestNewClosesWhatItOpened(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = free.Close()
+	cfg := testConfig(newFakeIntake(t))
+	cfg.Listen, cfg.AdminListen = free.Addr().String(), taken.Addr().String()
+	if _, err := New(cfg); err == nil {
+		t.Fatal("no error")
+	}
+	again, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		t.Fatalf("the listener for events was left open: %v", err)
+	}
+	_ = again.Close()
+}
+
 func TestNewAllows(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"localhost":                     func(c *Config) { c.Listen = "localhost:0" },
