@@ -18,11 +18,12 @@ GOFILES   := git ls-files --cached --others --exclude-standard '*.go'
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 BENCH     ?= .
+KILLS     ?= 1000
 
 # Modules of their own (the black box tests) keep their dependencies out of the product's.
-MODULES := $(patsubst %/go.mod,%,$(wildcard loadtest/go.mod loadtest/*/go.mod))
+MODULES := $(patsubst %/go.mod,%,$(wildcard loadtest/*/go.mod))
 
-# install NAME MODULE@VERSION: a stamp beside the binary says which version it is.
+# The stamp of a MODULE@VERSION: it stands beside the binary and says which version that is.
 tool = $(TOOLS)/.$(notdir $(firstword $(subst @, ,$(1))))-$(lastword $(subst @, ,$(1)))
 
 .PHONY: help
@@ -60,6 +61,14 @@ bench: ## Run the benchmarks BENCH (all) for BENCHTIME (1s) each
 .PHONY: e2e
 e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the real binary, killed under load
 	go -C loadtest/e2e test -count=1 -v ./...
+
+.PHONY: faults
+faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of each kind
+	E2E_KILLS=$(KILLS) go -C loadtest/e2e test -count=1 -v -timeout 0 ./...
+
+.PHONY: measure
+measure: build ## Events a second, CPU and memory of the gateway on this machine
+	E2E_BINARY=$(CURDIR)/bin/parquay go -C loadtest/e2e run ./measure $(ARGS)
 
 .PHONY: tools
 tools: $(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK),$(call tool,$(t))) ## Install the pinned tools into .cache/bin
