@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 )
 
 // lines collects a log.
@@ -50,9 +49,9 @@ func TestMetricsAreRegistered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gathered := map[string]*dto.MetricFamily{}
+	gathered := map[string]bool{}
 	for _, f := range families {
-		gathered[f.GetName()] = f
+		gathered[f.GetName()] = true
 		if !strings.HasPrefix(f.GetName(), "parquay_") || f.GetHelp() == "" {
 			t.Errorf("metric %q, help %q", f.GetName(), f.GetHelp())
 		}
@@ -70,7 +69,7 @@ func TestMetricsAreRegistered(t *testing.T) {
 		close(descs)
 		for d := range descs {
 			name := strings.Split(d.String(), `"`)[1]
-			if gathered[name] == nil {
+			if !gathered[name] {
 				t.Errorf("%s (%s) is not gathered", name, v.Type().Field(i).Name)
 			}
 		}
