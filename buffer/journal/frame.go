@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 )
 
 const (
@@ -52,9 +53,10 @@ func FrameSize(batches []Batch) int {
 // the journal of this incarnation and at this place of the sequence. A frame over
 // MaxFrame is made, as far as its length has a number, and refused by Append.
 func AppendFrame(dst []byte, inc Incarnation, seq uint64, batches []Batch) []byte {
-	from := len(dst)
+	from, size := len(dst), FrameSize(batches)
+	dst = slices.Grow(dst, size)
 	dst = append(dst, frameMagic...)
-	dst = order.AppendUint32(dst, uint32(min(FrameSize(batches), math.MaxUint32)))
+	dst = order.AppendUint32(dst, uint32(min(size, math.MaxUint32)))
 	dst = order.AppendUint64(dst, seq)
 	dst = order.AppendUint32(dst, uint32(len(batches)))
 	dst = order.AppendUint32(dst, headCheck(inc, dst[from:]))
@@ -95,16 +97,25 @@ func (h head) intact(inc Incarnation, frame []byte) bool {
 }
 
 func headCheck(inc Incarnation, b []byte) uint32 {
-	return crc32.Update(crc32.Checksum(inc[:], castagnoli), castagnoli, b)
+	return crc32.Update(seed(0, inc[:]), castagnoli, b)
 }
 
 // checksum covers the incarnation and the sequence first, so that a frame of
 // another process or another place, which a lost write can bring back, is refused.
 func checksum(inc Incarnation, seq uint64, b []byte) uint32 {
-	var seed [len(inc) + 8]byte
-	copy(seed[:], inc[:])
-	order.PutUint64(seed[len(inc):], seq)
-	return crc32.Update(crc32.Checksum(seed[:], castagnoli), castagnoli, b)
+	var number [8]byte
+	order.PutUint64(number[:], seq)
+	return crc32.Update(seed(seed(0, inc[:]), number[:]), castagnoli, b)
+}
+
+// seed is crc32.Update for a few bytes on the stack: that function hands them to
+// assembly through a pointer, and so to the heap, for every frame.
+func seed(crc uint32, b []byte) uint32 {
+	crc = ^crc
+	for _, v := range b {
+		crc = castagnoli[byte(crc)^v] ^ crc>>8
+	}
+	return ^crc
 }
 
 // decode appends the batches of a frame to dst. Their bytes alias the frame. A
