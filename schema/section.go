@@ -21,6 +21,9 @@ type section struct {
 func (s *section) cut(kind Kind, m mode, rows int, b []byte) (rest []byte, ok bool) {
 	w := kind.width()
 	*s = section{rows: rows, present: rows, copies: 1}
+	if rows == 0 && m != modeNone {
+		return nil, false
+	}
 	switch m {
 	case modeNone:
 		s.present = 0
@@ -69,8 +72,8 @@ func cut(b []byte, n int) (head, rest []byte, ok bool) {
 
 // valid says whether a vector could have been the source of the section.
 func (s *section) valid(kind Kind) bool {
-	if s.rows == 0 || s.present == 0 {
-		return s.present == 0 && len(s.bits) == 0
+	if s.present == 0 {
+		return len(s.bits) == 0
 	}
 	if len(s.bits) > 0 && (s.present >= s.rows || s.bits.tail(s.rows) != 0) {
 		return false

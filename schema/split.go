@@ -69,9 +69,6 @@ func (d *Decoder) splitSequence(body []byte, at int) error {
 		if err != nil {
 			return err
 		}
-		if end < len(body) && isWord(body[end-1]) && !isSpace(body[end]) {
-			return d.syntaxError(body, at, end, "a number or literal must be followed by white space")
-		}
 		at = end
 	}
 	return d.someEvent(at)
@@ -205,6 +202,3 @@ func skipSpace(body []byte, at int) int {
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
-// isWord says whether a number or literal can end with the byte.
-func isWord(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' }
