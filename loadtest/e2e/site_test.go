@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,23 +22,26 @@ import (
 	"parquay/loadtest/e2e/process"
 )
 
+// built is where the binary is built.
+var built string
+
 // program is the gateway's binary, built once a run.
 var program = sync.OnceValues(func() (string, error) {
-	if built := os.Getenv("E2E_BINARY"); built != "" {
-		return filepath.Abs(built)
+	if binary := os.Getenv("E2E_BINARY"); binary != "" {
+		return filepath.Abs(binary)
 	}
-	dir, err := os.MkdirTemp("", "parquay-e2e-")
-	if err != nil {
-		return "", err
-	}
-	return process.Build(dir, os.Getenv("E2E_RACE") != "")
+	return process.Build(built, os.Getenv("E2E_RACE") != "")
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary, err := program(); err == nil && os.Getenv("E2E_BINARY") == "" {
-		_ = os.RemoveAll(filepath.Dir(binary))
+	dir, err := os.MkdirTemp("", "parquay-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	built = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir) // a leftover in the temporary folder fails no test
 	os.Exit(code)
 }
 
@@ -249,7 +253,21 @@ func (s *site) check(l *load) *check.Report {
 	if aside, _ := filepath.Glob(filepath.Join(s.data, "journal", "quarantine", "*")); len(aside) > 0 {
 		s.Errorf("the journal was found damaged: %q", aside)
 	}
+	if report.Repeated == 0 { // else it finds the ids that the client has sent twice
+		s.verify()
+	}
 	return report
+}
+
+// verify has the gateway's own checker look at the bucket, which must agree.
+func (s *site) verify() {
+	s.Helper()
+	o := s.options()
+	cmd := exec.Command(o.Binary, "verify")
+	cmd.Dir, cmd.Env = o.Work, o.Env
+	if output, err := cmd.CombinedOutput(); err != nil {
+		s.Errorf("parquay verify: %v\n%s", err, output)
+	}
 }
 
 // load is a ledger client at work.
@@ -259,7 +277,6 @@ type load struct {
 	ledger string // the file's name
 	cancel context.CancelFunc
 	ended  chan error
-	once   sync.Once
 }
 
 // connections of every load.

@@ -15,6 +15,7 @@ columns |= {"time": "TIMESTAMPTZ", "segments": "INTEGER", "price": "DECIMAL(18,6
 
 connection = duckdb.connect()
 connection.execute("SET threads = 1")
+connection.execute("SET enable_progress_bar = false")  # it goes to standard output
 before = resource.getrusage(resource.RUSAGE_SELF)
 connection.execute(
     "COPY (SELECT *, now() AS received_at FROM read_json(?, format = 'newline_delimited', columns = %s))"

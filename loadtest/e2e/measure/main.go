@@ -14,7 +14,7 @@
 // and then sends single events over many connections, and prints requests a second,
 // the latency, and CPU per request. With -duckdb it has DuckDB convert the same
 // events, from a file of NDJSON to a Parquet file with zstd, on one thread: the
-// yardstick for CPU and size.
+// yardstick for CPU and size. With -profiles it keeps CPU profiles, for go tool pprof.
 //
 // The client runs on the same machine. It costs as little as it can, all bodies
 // being made beforehand, and its own CPU is printed too.
@@ -53,6 +53,7 @@ type options struct {
 	clients     int // connections for those
 	env         string
 	duckdb      bool
+	profiles    string
 	dir         string
 }
 
@@ -67,6 +68,7 @@ func parse(args []string) (o options, err error) {
 	set.IntVar(&o.clients, "clients", 64, "connections for the single events")
 	set.StringVar(&o.env, "env", "", "more settings of the gateway: NAME=VALUE,…")
 	set.BoolVar(&o.duckdb, "duckdb", false, "compare with DuckDB, which pip installs into a temporary folder")
+	set.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the gateway, of two seconds from each first request")
 	set.StringVar(&o.dir, "dir", "", "where to put journals and files; a temporary folder by default")
 	err = set.Parse(args)
 	if err == nil && (o.batch < 1 || o.connections < 1 || o.clients < 1) {
@@ -104,7 +106,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprintf(out, "%-34s %8.2f CPU s/M  %6.1f bytes/event\n", "DuckDB "+yardstick.Version+", 1 thread", yardstick.cpu(), yardstick.size())
 	}
 	for _, ack := range strings.Split(o.acks, ",") {
-		g := subject{binary: o.binary, dir: dir, ack: ack, env: o.env}
+		g := subject{binary: o.binary, dir: dir, ack: ack, env: o.env, profiles: o.profiles}
 		if o.events > 0 {
 			f, err := g.measure(ctx, events.bodies(o.events, o.batch), o.events, o.connections)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 // subject is a gateway to be measured.
 type subject struct {
 	binary, dir, ack, env string
+	profiles              string // a folder; "" takes none
 }
 
 // figures is what a run has cost.
@@ -53,11 +55,15 @@ func (s subject) measure(ctx context.Context, requests [][]byte, events, connect
 		return f, err
 	}
 	defer g.Kill()
+	profiled := s.profile(ctx, g, fmt.Sprintf("%s-%d", s.ack, len(requests)))
 	resident := watchMemory(g)
 	before := ownCPU()
 	begin := time.Now()
 	if f.sending, err = send(ctx, strings.TrimPrefix(g.Events, "http://"), requests, connections); err != nil {
 		return f, fmt.Errorf("%w\nthe gateway's last lines:\n%s", err, strings.Join(g.Tail(), "\n"))
+	}
+	if err := <-profiled; err != nil {
+		return f, err
 	}
 	code, err := g.Stop(stopWithin)
 	f.total = time.Since(begin)
@@ -94,6 +100,28 @@ func (f *figures) count(bucket string) error {
 		return fmt.Errorf("%d events were sent and %d rows are in files", f.events, rows)
 	}
 	return nil
+}
+
+// profile takes two seconds of a CPU profile, if profiles are wanted.
+func (s subject) profile(ctx context.Context, g *process.Gateway, name string) <-chan error {
+	done := make(chan error, 1)
+	if s.profiles == "" {
+		done <- nil
+		return done
+	}
+	go func() {
+		status, profile, err := g.Get(ctx, g.Admin+"/debug/pprof/profile?seconds=2")
+		switch {
+		case err != nil:
+			err = fmt.Errorf("take a profile: %w", err)
+		case status != http.StatusOK:
+			err = fmt.Errorf("take a profile: %d %s", status, profile)
+		default:
+			err = os.WriteFile(filepath.Join(s.profiles, name+".pprof"), []byte(profile), 0o644)
+		}
+		done <- err
+	}()
+	return done
 }
 
 // watchMemory follows a process's peak of resident memory until it ends. (The peak
