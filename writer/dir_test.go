@@ -32,7 +32,7 @@ func TestDirSurvivesEveryStep(t *testing.T) {
 	outcomes := map[string]crashfs.Outcome{"fail": crashfs.Fail, "fail done": crashfs.FailDone, "crash": crashfs.Crash}
 	for name, outcome := range outcomes {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(8) {
+			for seed := range uint64(4) {
 				k := 0
 				for ; ; k++ {
 					fsys := crashfs.New(seed)
@@ -237,5 +237,50 @@ func TestDirFolderIsNoObject(t *testing.T) {
 		if err := b.Put(t.Context(), key, bytes.NewReader(nil)); err == nil {
 			t.Errorf("Put(%q) = nil", key)
 		}
+	}
+}
+
+// A deleted object does not come back with a power failure.
+func TestDirDeleteIsDurable(t *testing.T) {
+	for seed := range uint64(8) {
+		fsys := crashfs.New(seed)
+		b := writer.NewDir(fsys, crashRoot)
+		if err := b.Put(t.Context(), "a/b", bytes.NewReader(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Delete(t.Context(), "a/b"); err != nil {
+			t.Fatal(err)
+		}
+		fsys.Crash()
+		if _, err := writer.NewDir(fsys.Reopen(), crashRoot).Head(t.Context(), "a/b"); !errors.Is(err, writer.ErrNotFound) {
+			t.Errorf("seed %d: Head after a power failure = %v, want ErrNotFound", seed, err)
+		}
+	}
+}
+
+// A Put whose own sync said nil is not confirmed if another's failed meanwhile:
+// the kernel reports a failure once.
+func TestDirFailsClosedForConcurrentPut(t *testing.T) {
+	fsys := crashfs.New(1)
+	b := writer.NewDir(fsys, crashRoot)
+	put := func(key string) error { return b.Put(t.Context(), key, bytes.NewReader([]byte(key))) }
+	if err := put("a/1"); err != nil {
+		t.Fatal(err)
+	}
+	syncs := 0
+	fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+		if op.Kind != crashfs.SyncDir || filepath.Base(op.Name) != "a" {
+			return crashfs.Done
+		}
+		if syncs++; syncs == 2 {
+			return crashfs.Fail
+		}
+		if err := put("a/3"); err == nil {
+			t.Error("the Put whose sync failed = nil")
+		}
+		return crashfs.Done
+	})
+	if err := put("a/2"); err == nil || syncs != 2 {
+		t.Errorf("the Put beside it = %v after %d syncs, want an error after 2", err, syncs)
 	}
 }

@@ -248,7 +248,7 @@ type faultyProxy struct {
 	mu         sync.Mutex
 }
 
-func newFaultyProxy(t *testing.T, gateway *s3test.Gateway) (*faultyProxy, writer.Bucket) {
+func newFaultyProxy(t *testing.T, gateway *s3test.Gateway, checksum string) (*faultyProxy, writer.Bucket) {
 	t.Helper()
 	target, err := url.Parse(gateway.Endpoint)
 	if err != nil {
@@ -264,7 +264,8 @@ func newFaultyProxy(t *testing.T, gateway *s3test.Gateway) (*faultyProxy, writer
 	}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	return p, open(t, gateway.URL(t.Name()), writer.S3Options{Endpoint: server.URL, PathStyle: true, Conditional: true})
+	options := writer.S3Options{Endpoint: server.URL, PathStyle: true, Conditional: true, Checksum: checksum}
+	return p, open(t, gateway.URL(t.Name()+checksum), options)
 }
 
 func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -298,28 +299,30 @@ func (p *faultyProxy) land() int {
 	return answer.Code
 }
 
-// The store refuses bytes that changed on the way (F18).
+// The store refuses bytes that changed on the way (F18); without a checksum it is
+// the signature that covers them, as long as there is no TLS to do so.
 func TestS3FlippedByteIsRefused(t *testing.T) {
 	gateway := s3test.Start(t)
 	gateway.Setenv(t)
-	proxy, b := newFaultyProxy(t, gateway)
 	content := bytes.Repeat([]byte("parquet"), 100_000)
-
-	proxy.flipByte.Store(true)
-	if err := b.Put(t.Context(), "a", bytes.NewReader(content)); writer.KindOf(err) != writer.KindRejected {
-		t.Errorf("Put of spoilt bytes = %v (%s), want %s", err, writer.KindOf(err), writer.KindRejected)
+	for _, checksum := range []string{"crc32", "crc32c", "none"} {
+		proxy, b := newFaultyProxy(t, gateway, checksum)
+		proxy.flipByte.Store(true)
+		if err := b.Put(t.Context(), "a", bytes.NewReader(content)); writer.KindOf(err) != writer.KindRejected {
+			t.Errorf("%s: Put of spoilt bytes = %v (%s), want %s", checksum, err, writer.KindOf(err), writer.KindRejected)
+		}
+		if _, err := b.Head(t.Context(), "a"); !errors.Is(err, writer.ErrNotFound) {
+			t.Errorf("%s: Head = %v, want ErrNotFound", checksum, err)
+		}
+		putAndCheck(t, b, content)
 	}
-	if _, err := b.Head(t.Context(), "a"); !errors.Is(err, writer.ErrNotFound) {
-		t.Errorf("Head = %v, want ErrNotFound", err)
-	}
-	putAndCheck(t, b, content)
 }
 
 // An object whose answer was lost exists once (F13).
 func TestS3LostAnswer(t *testing.T) {
 	gateway := s3test.Start(t)
 	gateway.Setenv(t)
-	proxy, b := newFaultyProxy(t, gateway)
+	proxy, b := newFaultyProxy(t, gateway, "")
 
 	proxy.loseAnswer.Store(true)
 	if err := b.Put(t.Context(), "a", strings.NewReader("x")); writer.KindOf(err) != writer.KindConnection {
@@ -335,7 +338,7 @@ func TestS3LostAnswer(t *testing.T) {
 func TestS3DelayedPut(t *testing.T) {
 	gateway := s3test.Start(t)
 	gateway.Setenv(t)
-	proxy, b := newFaultyProxy(t, gateway)
+	proxy, b := newFaultyProxy(t, gateway, "")
 
 	proxy.hold.Store(true)
 	if err := b.Put(t.Context(), "a", strings.NewReader("delayed")); err == nil {
