@@ -24,7 +24,8 @@ import (
 // decimals as numbers with all their digits, maps as objects, lists as arrays,
 // _extra as the JSON it holds. What has no value is left out. It holds a few rows
 // and pages in memory, however large the file.
-func Cat(w io.Writer, r io.ReaderAt, size int64) error {
+func Cat(w io.Writer, r io.ReaderAt, size int64) (err error) {
+	defer recoverInto(&err)
 	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("open Parquet file: %w", err)

@@ -4,6 +4,7 @@ package writer
 // encoded column by column.
 
 import (
+	"bytes"
 	"fmt"
 	"hash/maphash"
 	"iter"
@@ -40,17 +41,19 @@ type encoder struct {
 	values values     // of the leaf at work
 	dict   dictionary // same
 	page   pageWriter
-	hashes []uint64 // of the row group's ids
+	bounds []byte   // of the row group's chunks
+	hashes []uint64 // of its ids
 	filter bloom.SplitBlockFilter
 }
 
 // rowGroup is an encoded row group. Its bytes are valid until the encoder is used
-// again.
+// again, the rest for ever.
 type rowGroup struct {
 	bytes            []byte
 	rows             int
 	minTime, maxTime int64
 	chunks           []chunk
+	bounds           []byte // what chunks' bounds point into
 }
 
 func newEncoder() (*encoder, error) {
@@ -139,7 +142,7 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
 // encode makes a row group of rows, which groups yielded.
 func (e *encoder) encode(rows []uint32) (rowGroup, error) {
-	e.page.out, e.hashes = e.page.out[:0], e.hashes[:0]
+	e.page.out, e.bounds, e.hashes = e.page.out[:0], e.bounds[:0], e.hashes[:0]
 	times := e.columns.Vector(e.layout.table.TimeColumn())
 	g := rowGroup{
 		rows:    len(rows),
@@ -161,6 +164,6 @@ func (e *encoder) encode(rows []uint32) (rowGroup, error) {
 			return rowGroup{}, fmt.Errorf("encode bloom filter: %w", err)
 		}
 	}
-	g.bytes = e.page.out
+	g.bytes, g.bounds = e.page.out, bytes.Clone(e.bounds)
 	return g, nil
 }

@@ -5,6 +5,7 @@ package writer
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -16,21 +17,21 @@ import (
 // prose or JSON, which no query bounds, and would bloat the footer.
 const maxBoundBytes = 64
 
-// bounds are the smallest and the largest value in plain encoding, strings without
-// their length: b[:cut] and b[cut:].
+// bounds are where a chunk's smallest and largest value are in the row group's
+// bounds: [from:cut] and [cut:to], in plain encoding, strings without their length.
 type bounds struct {
-	ok  bool
-	cut int
-	b   []byte
+	ok            bool
+	from, cut, to int
 }
 
-// findBounds returns the bounds of a flat column's values; those of maps and lists
+// findBounds records the bounds of a flat column's values; those of maps and lists
 // would tell nothing about their rows.
 func (e *encoder) findBounds(c *chunk, l *leaf) bounds {
 	s := &e.values
 	if s.n == 0 || l.part != whole {
 		return bounds{}
 	}
+	from := len(e.bounds)
 	var low, high int
 	switch l.kind {
 	case schema.String:
@@ -38,15 +39,17 @@ func (e *encoder) findBounds(c *chunk, l *leaf) bounds {
 		if len(s.string(low)) > maxBoundBytes || len(s.string(high)) > maxBoundBytes {
 			return bounds{}
 		}
-		b := append(append([]byte{}, s.string(low)...), s.string(high)...) // an empty bound is not nil: it is one
-		return bounds{true, len(s.string(low)), b}
+		e.bounds = append(e.bounds, s.string(low)...)
+		e.bounds = append(e.bounds, s.string(high)...)
+		return bounds{true, from, from + len(s.string(low)), len(e.bounds)}
 	case schema.Double:
-		return s.doubleBounds(l)
+		return e.doubleBounds()
 	}
 	low, high = e.extremes(c, func(i, j int) bool { return s.ints[i] < s.ints[j] })
-	b := s.appendPlain(nil, l, low, low+1)
-	cut := len(b)
-	return bounds{true, cut, s.appendPlain(b, l, high, high+1)}
+	e.bounds = s.appendPlain(e.bounds, l, low, low+1)
+	cut := len(e.bounds)
+	e.bounds = s.appendPlain(e.bounds, l, high, high+1)
+	return bounds{true, from, cut, len(e.bounds)}
 }
 
 // extremes returns the positions of the smallest and the largest value. Those of a
@@ -77,9 +80,9 @@ func (e *encoder) extremes(c *chunk, less func(i, j int) bool) (low, high int) {
 // doubleBounds follows the format's rules for floating point: no bounds where a
 // value is no number, and a zero bound is -0 below and +0 above, since both are
 // equal.
-func (s *values) doubleBounds(l *leaf) bounds {
+func (e *encoder) doubleBounds() bounds {
 	low, high := math.Inf(1), math.Inf(-1)
-	for _, v := range s.ints {
+	for _, v := range e.values.ints {
 		f := math.Float64frombits(uint64(v))
 		if math.IsNaN(f) {
 			return bounds{}
@@ -92,6 +95,8 @@ func (s *values) doubleBounds(l *leaf) bounds {
 	if high == 0 {
 		high = 0
 	}
-	pair := values{ints: []int64{int64(math.Float64bits(low)), int64(math.Float64bits(high))}}
-	return bounds{true, 8, pair.appendPlain(nil, l, 0, 2)}
+	from := len(e.bounds)
+	e.bounds = binary.LittleEndian.AppendUint64(e.bounds, math.Float64bits(low))
+	e.bounds = binary.LittleEndian.AppendUint64(e.bounds, math.Float64bits(high))
+	return bounds{true, from, from + 8, from + 16}
 }

@@ -19,11 +19,6 @@ const (
 	// pageBytes is where a page is cut, counted before encoding and compression.
 	pageBytes = 1 << 20
 
-	// minCompressed is the size below which a chunk is not compressed: it would
-	// hardly shrink, and takes longer than everything else about it. Many columns of
-	// a small file are that short.
-	minCompressed = 64
-
 	// minFilterValues is the smallest number of ids that get a bloom filter. A
 	// reader pays one request for the filter to save the request for the ids, which
 	// below this number are less than 200 KB: not worth 1.25 bytes a row.
@@ -37,7 +32,6 @@ const (
 // group's first byte, and sizes include the pages' headers.
 type chunk struct {
 	encoding   format.Encoding
-	codec      format.CompressionCodec
 	pages      int32 // data pages
 	filterSize int32 // of the bloom filter, 0 without one
 	entries    int64
@@ -59,10 +53,6 @@ func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
 	c.entries, c.nulls = int64(s.entries), int64(s.entries-s.n)
 	c.encoding = e.choose(l)
 	c.bounds = e.findBounds(c, l)
-	size := e.plainSize(c, l)
-	if c.codec = format.Zstd; size < minCompressed {
-		c.codec = format.Uncompressed
-	}
 	if c.encoding == format.RLEDictionary {
 		for _, i := range e.dict.first {
 			e.page.raw = s.appendPlain(e.page.raw, l, int(i), int(i)+1)
@@ -71,7 +61,7 @@ func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
 			return err
 		}
 	}
-	if err := e.encodePages(c, l, max(ceilDiv(size, pageBytes), 1)); err != nil {
+	if err := e.encodePages(c, l, max(ceilDiv(e.plainSize(c, l), pageBytes), 1)); err != nil {
 		return err
 	}
 	return nil

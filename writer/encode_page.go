@@ -103,21 +103,19 @@ func (p *pageWriter) writeData(c *chunk, entries, nulls int) error {
 }
 
 func (p *pageWriter) write(c *chunk) error {
-	body := p.raw
-	if c.codec == format.Zstd {
-		p.packed = p.zstd.EncodeAll(p.raw, p.packed[:0])
-		body = p.packed
-	}
+	// Even a page that does not shrink is compressed: there are readers, parquet-go
+	// is one, that take a column's codec in all row groups from the first.
+	p.packed = p.zstd.EncodeAll(p.raw, p.packed[:0])
 	p.header.UncompressedPageSize = int32(len(p.raw))
-	p.header.CompressedPageSize = int32(len(body))
-	p.header.CRC = int32(crc32.ChecksumIEEE(body))
+	p.header.CompressedPageSize = int32(len(p.packed))
+	p.header.CRC = int32(crc32.ChecksumIEEE(p.packed))
 	n, err := p.writeHeader(&p.header)
 	if err != nil {
 		return err
 	}
-	p.out = append(p.out, body...)
+	p.out = append(p.out, p.packed...)
 	c.plainSize += int64(n + len(p.raw))
-	c.size += int64(n + len(body))
+	c.size += int64(n + len(p.packed))
 	p.raw = p.raw[:0]
 	return nil
 }

@@ -156,18 +156,25 @@ func (f *Output) closeLocked() (int64, error) {
 		return 0, nil
 	}
 	info := f.infoLocked()
-	footer, err := encodeFooter(f.layout, &info, f.groups)
+	if err := f.endLocked(&info); err != nil {
+		return 0, err
+	}
+	return f.checkLocked(info)
+}
+
+// endLocked writes the footer.
+func (f *Output) endLocked(info *Info) error {
+	scratch := f.writer.footers.Get().(*footer)
+	defer f.writer.footers.Put(scratch)
+	b, err := scratch.encode(f.layout, info, f.groups)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if err := f.body.append(footer); err != nil {
-		return 0, err
-	}
-	if err := f.body.finish(); err != nil {
-		return 0, err
+	if err := f.body.append(b); err != nil {
+		return err
 	}
 	f.groups = nil
-	return f.checkLocked(info)
+	return f.body.finish()
 }
 
 // checkLocked reads the file as a stranger would, and expects to find what was

@@ -10,12 +10,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/prometheus/client_golang/prometheus"
@@ -380,6 +384,27 @@ func inOrder(rows []row) []row {
 	return rows
 }
 
+// checkRows compares rows; cmp does it only where they differ, which takes longer.
+func checkRows(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, want, got []row,
+) {
+	t.Helper()
+	same := func(a, b any) bool {
+		x, ok := a.(float64)
+		y, _ := b.(float64)
+		return ok && math.IsNaN(x) && math.IsNaN(y) || reflect.DeepEqual(a, b)
+	}
+	equal := len(want) == len(got)
+	for i := 0; equal && i < len(want); i++ {
+		equal = maps.EqualFunc(want[i], got[i], same)
+	}
+	if !equal {
+		t.Fatalf("rows differ (-want +got):\n%s", cmp.Diff(want, got, cmpopts.EquateNaNs()))
+	}
+}
+
 // checkBounds reads every value of every page and compares it with what the footer
 // says of it.
 func checkBounds(t testing.TB, data []byte) {
@@ -408,6 +433,9 @@ func checkBounds(t testing.TB, data []byte) {
 				if high.IsNull() || c.Type().Compare(v, high) > 0 {
 					high = v.Clone()
 				}
+			}
+			if m.Codec != format.Zstd { // the same in all row groups: see pageWriter.write
+				t.Errorf("column %s is compressed with %v", name, m.Codec)
 			}
 			if values != m.NumValues || nulls != m.Statistics.NullCount {
 				t.Errorf("column %s: %d values and %d nulls, the footer says %d and %d", name, values, nulls, m.NumValues, m.Statistics.NullCount)

@@ -65,6 +65,8 @@ type Writer struct {
 	spool *spool
 	turns *semaphore.Weighted // one an encoder
 
+	footers sync.Pool // of *footer
+
 	mu struct {
 		sync.Mutex
 		idle    []*encoder
@@ -87,6 +89,7 @@ func New(cfg Config) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{cfg: cfg, spool: s, turns: semaphore.NewWeighted(int64(cfg.Encoders))}
+	w.footers.New = func() any { return newFooter() }
 	w.mu.layouts = make(map[*schema.Table]*layout)
 	return w, nil
 }
