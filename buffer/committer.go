@@ -5,6 +5,7 @@ package buffer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -211,7 +212,8 @@ func (c *committer) commit(commits []*commit) error {
 		c.openWindow(now)
 	}
 	c.sequence++
-	c.frame = journal.AppendFrame(c.frame[:0], c.b.cfg.Incarnation, c.sequence, c.batches)
+	c.frame = slices.Grow(c.frame[:0], journal.FrameSize(c.batches))
+	c.frame = journal.AppendFrame(c.frame, c.b.cfg.Incarnation, c.sequence, c.batches)
 	if err := c.append(now); err != nil {
 		return c.fail(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"parquay/schema"
 )
@@ -40,10 +41,44 @@ type partition struct {
 	file    *file // nil until the first row group of the cut
 }
 
-// do drains the ring. A tenant is drained by one encoder at a time, the one whose
-// schedule won, so what is the drainer's needs no lock.
+// turn says whether somebody drains a tenant, so that nobody else does: what is the
+// drainer's needs no other lock.
+type turn struct{ state atomic.Int32 }
+
+const (
+	idle   int32 = iota
+	queued       // or being drained
+	again        // being drained, and wanted once more: there may be later entries
+)
+
+// want says whether the caller must queue the tenant.
+func (t *turn) want() bool {
+	for {
+		if t.state.CompareAndSwap(idle, queued) {
+			return true
+		}
+		if t.state.CompareAndSwap(queued, again) || t.state.Load() == again {
+			return false
+		}
+	}
+}
+
+// begin is called before the ring is looked at, and done after: false means that
+// it must be looked at again. From the moment done is true the ring is another's.
+func (t *turn) begin()     { t.state.Store(queued) }
+func (t *turn) done() bool { return t.state.CompareAndSwap(queued, idle) }
+
+// schedule has the tenant drained of all that was pushed before the call.
+func (t *tenant) schedule() {
+	if t.turn.want() {
+		t.b.work.push(second, t)
+	}
+}
+
+// do drains the ring.
 func (t *tenant) do(ctx context.Context) {
 	for {
+		t.turn.begin()
 		for e, ok := t.ring.pop(); ok; e, ok = t.ring.pop() {
 			if e.batch == nil {
 				t.endWindow(ctx, e.window)
@@ -52,10 +87,7 @@ func (t *tenant) do(ctx context.Context) {
 			}
 		}
 		t.relieve(ctx)
-		t.scheduled.Store(false)
-		// What was pushed between the last pop and this point saw a tenant that
-		// was scheduled, so it is ours to take.
-		if t.ring.empty() || !t.scheduled.CompareAndSwap(false, true) {
+		if t.turn.done() {
 			return
 		}
 	}

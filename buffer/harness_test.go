@@ -123,17 +123,6 @@ func (g *gateway) mustPost(batches ...*schema.Batch) {
 	}
 }
 
-// flushed waits until no window is pending.
-func (g *gateway) flushed() {
-	g.t.Helper()
-	select {
-	case <-g.allFinished():
-	case <-time.After(time.Minute):
-		n, _ := g.Pending()
-		g.t.Fatalf("%d windows are pending for ever", n)
-	}
-}
-
 // once checks that each of the batches is in exactly one file, of its own tenant,
 // table and hour, and nothing else is anywhere.
 func once(t *testing.T, files *fakeFiles, batches ...*schema.Batch) {

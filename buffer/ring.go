@@ -74,14 +74,6 @@ func (r *ring) pop() (entry, bool) {
 	return e, true
 }
 
-// empty says that pop would find nothing. Only the drainer may call it.
-func (r *ring) empty() bool {
-	if r.read == blockSlots {
-		return r.head.next.Load() == nil
-	}
-	return r.read == r.head.filled.Load()
-}
-
 // advance moves on to the next block and gives the emptied one back.
 func (r *ring) advance() bool {
 	next := r.head.next.Load()

@@ -15,11 +15,11 @@ type tenant struct {
 	b    *Buffer
 	name string
 
-	used      atomic.Int64 // bytes reserved or held, of RingBytes
-	pins      atomic.Int64 // reservations, and windows whose end it has not seen
-	scheduled atomic.Bool  // in the queue of work or being drained
+	used atomic.Int64 // bytes reserved or held, of RingBytes
+	pins atomic.Int64 // reservations, row groups under way, and windows whose end it has not seen
 
 	ring ring
+	turn turn
 
 	undrained int64 // committer's: bytes pushed since the drainer was last called
 
@@ -36,13 +36,6 @@ type partKey struct {
 func (t *tenant) take(n, limit int64) bool { return takeUpTo(&t.used, n, limit) }
 
 func (t *tenant) give(n int64) { t.used.Add(-n) }
-
-// schedule has the tenant drained, unless that is already under way.
-func (t *tenant) schedule() {
-	if t.scheduled.CompareAndSwap(false, true) {
-		t.b.work.push(second, t)
-	}
-}
 
 // unpin removes the tenant when nothing refers to it any more.
 func (t *tenant) unpin() {
