@@ -32,7 +32,7 @@ help: ## List the targets
 
 .PHONY: run
 run: build ## Build and run on 127.0.0.1:8080, files under ./parquay-data/bucket
-	PARQUAY_LOG_FORMAT=$${PARQUAY_LOG_FORMAT-text} PARQUAY_FLUSH_INTERVAL=$${PARQUAY_FLUSH_INTERVAL-5s} bin/parquay serve
+	PARQUAY_LOG_FORMAT=$${PARQUAY_LOG_FORMAT-text} PARQUAY_FLUSH_INTERVAL=$${PARQUAY_FLUSH_INTERVAL-5s} exec bin/parquay serve
 
 .PHONY: build
 build: ## Build the static binary bin/parquay

@@ -125,9 +125,9 @@ func warnOfDisk(dir string, disk *journal.Disk, log *slog.Logger) {
 }
 
 // run serves until a signal comes or something fails, and then stops in order.
-// Its error is nil after a stop by signal.
-func (g *gateway) run(signals <-chan os.Signal) error {
-	ctx, abort := context.WithCancel(context.Background())
+// Its error is nil after a stop by signal. The end of ctx is like a second signal.
+func (g *gateway) run(ctx context.Context, signals <-chan os.Signal) error {
+	ctx, abort := context.WithCancel(ctx)
 	defer abort()
 	group, failed := errgroup.WithContext(ctx)
 	buffering := make(chan struct{}) // closed when the buffer has ended
@@ -140,7 +140,7 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 	case <-failed.Done():
 		g.log.Error("stopping, because a part has failed", "error", context.Cause(failed))
 	}
-	g.drain(signals, buffering)
+	g.drain(ctx, signals, buffering)
 	abort()
 	return g.end(group)
 }
@@ -148,8 +148,8 @@ func (g *gateway) run(signals <-chan os.Signal) error {
 // drain stops upstream first: no new requests, those under way answered, the
 // window ended, its files put. It returns at the deadline or at a second signal,
 // and then what is left stays in the journal.
-func (g *gateway) drain(signals <-chan os.Signal, buffering <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), g.settings.Shutdown)
+func (g *gateway) drain(ctx context.Context, signals <-chan os.Signal, buffering <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, g.settings.Shutdown)
 	defer cancel()
 	go func() {
 		select {

@@ -70,7 +70,7 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 	if logsText(s, c.err) { // somebody is watching
 		fmt.Fprintf(c.err, "\ntry: curl -d '%s' http://%s/v1/events\n\n", sampleEvent, g.server.Addr())
 	}
-	return g.run(signals)
+	return g.run(ctx, signals)
 }
 
 // sampleEvent is one that the built-in table takes.
