@@ -20,7 +20,8 @@ func TestKill(t *testing.T) {
 	})
 	t.Run("s3", func(t *testing.T) {
 		t.Parallel()
-		s := newSite(t)
+		// Small windows and files, so that kills fall between the parts of an hour.
+		s := newSite(t, "PARQUAY_FILE_ROWS=1000", "PARQUAY_WINDOW_BYTES=1MiB")
 		s.useStore()
 		killAndCheck(s)
 	})

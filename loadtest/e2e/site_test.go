@@ -76,6 +76,7 @@ type site struct {
 	data   string // the gateway's own
 	env    []string
 	bucket string // where finished files are, as plain files
+	ack    string // the durability that answers must name
 	log    *os.File
 
 	gateway *process.Gateway // the last one started
@@ -92,7 +93,7 @@ func newSite(t *testing.T, env ...string) *site {
 			t.Fatal(err)
 		}
 	}
-	s := &site{T: t, seed: uint32(number(t, "E2E_SEED", int(rand.Uint32()>>1))), work: work}
+	s := &site{T: t, ack: "disk", seed: uint32(number(t, "E2E_SEED", int(rand.Uint32()>>1))), work: work}
 	s.data = filepath.Join(work, "parquay-data")
 	s.bucket = filepath.Join(s.data, "bucket")
 	s.env = append([]string{"PARQUAY_FLUSH_INTERVAL=1s"}, env...)
@@ -293,7 +294,7 @@ func (s *site) load() *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{site: s, ledger: name, cancel: cancel, ended: make(chan error, 1), client: &ledger.Client{
 		Ledger: book, Run: s.seed, Target: func() string { return s.target.Load().(string) },
-		Connections: connections, Rate: number(s.T, "E2E_RATE", 20000), Durability: "disk",
+		Connections: connections, Rate: number(s.T, "E2E_RATE", 20000), Durability: s.ack,
 	}}
 	go func() { l.ended <- errors.Join(l.client.Load(ctx), book.Close()) }()
 	s.Cleanup(cancel)

@@ -32,13 +32,28 @@ type bucket struct {
 	made       int
 }
 
+// choose picks three bodies: two with good and bad events, and a broken one.
+func choose() (once, again, broken ledger.Name) {
+	var mixed []ledger.Name
+	for sequence := 0; len(mixed) < 2 || broken == (ledger.Name{}); sequence++ {
+		body := ledger.NewBody(ledger.Name{Run: 7, Sequence: sequence}, time.Now())
+		bad := slices.ContainsFunc(body.Entries(), func(e ledger.Entry) bool { return e.Table == rejected })
+		switch {
+		case body.Broken:
+			broken = body.Name
+		case bad && len(body.Entries()) > 20:
+			mixed = append(mixed, body.Name)
+		}
+	}
+	return mixed[0], mixed[1], broken
+}
+
 // newBucket sends three bodies: one is acknowledged at once, one after a first
-// attempt without an answer, and one is broken and so refused. It returns the keys
-// of the first two.
-func newBucket(t *testing.T) (b *bucket, once, again []string) {
+// attempt without an answer, and one is broken and so refused.
+func newBucket(t *testing.T, once, again, broken ledger.Name) *bucket {
 	t.Helper()
 	now := time.Now().Truncate(time.Microsecond)
-	b = &bucket{
+	b := &bucket{
 		ledgerFile: filepath.Join(t.TempDir(), "ledger"),
 		rows:       map[string][]Found{}, meta: map[string]map[string]string{}, received: now.UnixMicro(),
 	}
@@ -47,41 +62,32 @@ func newBucket(t *testing.T) (b *bucket, once, again []string) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	send := func(body *ledger.Body, attempt int, status int) {
-		sent := ledger.Sent{Name: body.Name, Attempt: attempt, At: now, Made: now, Broken: body.Broken}
-		if attempt == 1 {
-			sent.Entries = body.Entries()
-		}
-		err := l.Send(sent)
-		if err == nil && status != 0 {
-			err = l.Answer(ledger.Answer{Name: body.Name, Attempt: attempt, At: now.Add(time.Second), Status: status})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	var sent []*ledger.Body
-	var refused bool
-	for sequence := 0; len(sent) < 2 || !refused; sequence++ {
-		body := ledger.NewBody(ledger.Name{Run: 7, Sequence: sequence}, now)
-		mixed := slices.ContainsFunc(body.Entries(), func(e ledger.Entry) bool { return e.Table == rejected })
-		switch {
-		case body.Broken && !refused:
-			send(&body, 1, 400)
-			refused = true
-		case !body.Broken && mixed && len(body.Entries()) > 20 && len(sent) < 2:
-			if len(sent) == 1 {
-				send(&body, 1, 0)
+	send := func(name ledger.Name, statuses ...int) {
+		body := ledger.NewBody(name, now)
+		entries := body.Entries()
+		for i, status := range statuses {
+			err := l.Send(ledger.Sent{Name: name, Attempt: i + 1, At: now, Made: now, Broken: body.Broken, Entries: entries})
+			if err == nil && status != 0 {
+				err = l.Answer(ledger.Answer{Name: name, Attempt: i + 1, At: now.Add(time.Second), Status: status})
 			}
-			send(&body, 1+len(sent), 207)
+			if err != nil {
+				t.Fatal(err)
+			}
+			entries = nil
+		}
+		if !body.Broken {
 			b.add(&body)
-			sent = append(sent, &body)
 		}
 	}
-	return b, keys(sent[0]), keys(sent[1])
+	send(once, 207)
+	send(again, 0, 207)
+	send(broken, 400)
+	return b
 }
 
-func keys(body *ledger.Body) []string {
+// keys lists the keys of a body's events.
+func keys(name ledger.Name) []string {
+	body := ledger.NewBody(name, time.Now())
 	var list []string
 	for _, e := range body.Entries() {
 		list = append(list, e.Key)

@@ -51,6 +51,7 @@ func (b *bucket) first(table string, list []string) string {
 // TestCheckerFails breaks a good bucket in every way that counts, and expects the
 // checker to find it.
 func TestCheckerFails(t *testing.T) {
+	once, again, broken := choose()
 	otherHour := "dt=2001-01-01/hour=01"
 	for _, c := range []struct {
 		name   string
@@ -156,15 +157,16 @@ func TestCheckerFails(t *testing.T) {
 		{name: "an id made twice", want: "was made twice", spoil: func(b *bucket, _ string) { b.repeatMadeID() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, once, again := newBucket(t)
+			b := newBucket(t, once, again, broken)
+			list := keys(once)
 			if c.resent {
-				once = again
+				list = keys(again)
 			}
 			table := c.table
 			if table == "" {
 				table = "events"
 			}
-			c.spoil(b, b.first(table, once))
+			c.spoil(b, b.first(table, list))
 			root := t.TempDir()
 			b.write(t, root)
 			report, err := Bucket(root, "default", b.ledgerFile)
