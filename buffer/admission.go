@@ -93,7 +93,8 @@ func (r *Reservation) grow(bytes int64) error {
 // Commit makes the batches durable at the configured level before it returns
 // nil (I1): the caller MUST NOT acknowledge them otherwise. They share a frame, so
 // either all of them are durable or none is acknowledged. The batches and their
-// memory pass to the buffer; the rest of the reservation stays until Release.
+// memory pass to the buffer, and the rest of the reservation is given back: the
+// body must not be held any more.
 //
 // When ctx ends first, its error is returned and the outcome is unknown.
 func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) error {
@@ -112,7 +113,8 @@ func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) error
 			return err
 		}
 	}
-	r.bytes -= held
+	r.shrink(held)
+	r.bytes = 0 // the commit's from here on
 	c := &commit{tenant: r.t, batches: batches, held: held, done: make(chan error, 1)}
 	if err := r.b.committer.enqueue(c); err != nil {
 		c.release(r.b)
@@ -131,10 +133,16 @@ func (r *Reservation) Release() {
 	if r.t == nil {
 		return
 	}
-	r.b.budget.give(r.bytes)
-	r.t.give(r.bytes)
+	r.shrink(0)
 	r.t.unpin()
-	r.bytes, r.t = 0, nil
+	r.t = nil
+}
+
+// shrink gives back all but bytes.
+func (r *Reservation) shrink(bytes int64) {
+	r.b.budget.give(r.bytes - bytes)
+	r.t.give(r.bytes - bytes)
+	r.bytes = bytes
 }
 
 // framed is an upper bound of the bytes that the batches take in a frame.

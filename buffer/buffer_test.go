@@ -280,6 +280,36 @@ func TestShares(t *testing.T) {
 	once(t, files, append(all, after)...)
 }
 
+// TestCommitGivesBackTheRest: what a request reserved for its body is free while
+// it waits for the disk.
+func TestCommitGivesBackTheRest(t *testing.T) {
+	cfg := config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t))
+	slow := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 1)}
+	cfg.Medium = slow
+	g := start(t, cfg)
+	b := batch("acme", 1, 1, 1000)
+	r, err := g.Reserve("acme", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used := g.budget.used.Load(); used != 1<<20 {
+		t.Errorf("%d bytes used with 1 MiB reserved", used)
+	}
+	committed := make(chan error)
+	go func() { committed <- r.Commit(context.Background(), []*schema.Batch{b}) }()
+	<-slow.entered
+	if used := g.budget.used.Load(); used != cost(b) {
+		t.Errorf("%d bytes used during the commit, want the batch's %d", used, cost(b))
+	}
+	close(slow.gate)
+	if err := <-committed; err != nil {
+		t.Error(err)
+	}
+	r.Release()
+	r.Release() // may be called again
+	g.finish()
+}
+
 func TestJournalLimit(t *testing.T) {
 	files := newFakeFiles(t)
 	gate := make(chan struct{})

@@ -25,8 +25,8 @@ type Reservation = interface {
 	Grow(bytes int64) error
 	// Commit returns nil only once all batches are durable at the configured
 	// level (I1). It takes over the batches and their memory: nobody changes
-	// them from then on, even when it returns an error. It is called at most
-	// once. When ctx ends first its error is returned, and whether the batches
+	// them from then on, even when it returns an error. What else was reserved
+	// is given back, so the body is let go before. It is called at most once. When ctx ends first its error is returned, and whether the batches
 	// will be durable is unknown.
 	Commit(ctx context.Context, batches []*schema.Batch) error
 	// Release gives back what was not committed. It is called at least once,
