@@ -67,6 +67,9 @@ func (b *budget) ask(bytes int) error {
 // bound is what the columns would occupy if each stored every row: what they may
 // come to when a column gets its first value late.
 func (c *Columns) bound() int {
+	if c.rows == 0 {
+		return 0
+	}
 	n := c.rows*c.table.rowBytes + len(c.vectors)
 	for i := range c.vectors {
 		n += len(c.vectors[i].elements) + len(c.vectors[i].text)

@@ -49,6 +49,14 @@ func (c *Columns) Reset() {
 	}
 }
 
+// release drops the memory of all rows. Vectors stay where they are.
+func (c *Columns) release() {
+	c.rows = 0
+	for i := range c.vectors {
+		c.vectors[i] = Vector{kind: c.vectors[i].kind}
+	}
+}
+
 // SetInt64 gives the row that the next EndRow ends a value in an Int32, Int64,
 // Bool, Timestamp or Decimal column.
 //

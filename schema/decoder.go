@@ -97,7 +97,7 @@ func (d *Decoder) clear() {
 			continue
 		}
 		if c.Size() > keptMemory {
-			*c = *NewColumns(c.table)
+			c.release()
 		}
 		c.Reset()
 	}
@@ -107,6 +107,9 @@ func (d *Decoder) clear() {
 // of the event's checks needs it.
 func (d *Decoder) fillReceived() {
 	for _, c := range []*Columns{d.rows, d.refused} {
+		if c.rows == 0 {
+			continue
+		}
 		v := c.Vector(c.table.receivedColumn())
 		for row := range c.rows {
 			v.setInt64(row, d.received.UnixMicro())

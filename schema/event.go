@@ -19,26 +19,26 @@ type event struct {
 	table  *Table
 	rows   *Columns
 	limits Limits
+	fields []field // by column
+	timed  *field  // the one that files the event by hour, if the table has one
 
-	received int64 // the moment of receipt in microseconds
-	earliest int64 // bounds of the event's time
+	moment   time.Time // of receipt
+	received int64     // the same in microseconds
+	earliest int64     // bounds of the event's time
 	latest   int64
-	moment   time.Time
 	ids      uuids
-	memos    []*memo // by column: the strings that its pattern matched
 
-	epoch uint64   // the event's number
-	seen  []uint64 // by column: the last event that named it
-	next  []int    // by column, and one for the start: which column came next last time
-	keys  keySet
-	extra jsonText
-	fault fault
+	serial uint64 // the event's own number
+	keys   keySet
+	extra  jsonText
+	fault  fault
 
 	place   place
-	column  int    // the column that the next value is for, -1 for an unknown field
-	last    int    // the known column before
+	at      *field // the field that the next value is for, unless it is an unknown one
+	next    *int   // which field came after the last known one, last time
+	first   int    // which came first
 	key     string // the last key
-	field   string // the last key of an unknown field
+	unknown string // the last unknown field
 	depth   int
 	objects int // objects that have ended
 	members int
@@ -46,15 +46,25 @@ type event struct {
 	scope   uint32 // objects that have begun: each has a number, for its keys
 }
 
+// field is a field that has a column.
+type field struct {
+	*Column
+	rule   *rule
+	vector *Vector
+	memo   *memo  // strings that the pattern has matched
+	seen   uint64 // the last event that named it
+	next   int    // which field came after it, last time
+}
+
 // place says what the next key or value is part of.
 type place uint8
 
 const (
-	outside place = iota // the event itself has not begun, or has ended
-	inEvent              // a member of the event
+	outside place = iota // nothing: the event itself has not begun
+	inEvent              // the event: a key, or the value of a field that has a column
 	inMap                // a pair of a StringMap
 	inList               // an element of a StringList
-	inExtra              // a value within an unknown field
+	inExtra              // an unknown field, or anything within its value
 )
 
 // errRefused ends a walk: event.fault says why.
@@ -64,17 +74,18 @@ var visitorOptions = ast.VisitorOptions{OnlyNumber: true}
 
 func (e *event) init(rows *Columns) {
 	t := rows.table
-	*e = event{
-		table: t, rows: rows, ids: newUUIDs(),
-		memos: make([]*memo, len(t.rules)),
-		seen:  make([]uint64, len(t.rules)),
-		next:  make([]int, len(t.rules)+1),
-	}
-	for i := range t.rules {
-		e.next[i] = i // the column after i-1, in the document's order
-		if t.rules[i].pattern != nil {
-			e.memos[i] = new(memo)
+	*e = event{table: t, rows: rows, ids: newUUIDs(), fields: make([]field, len(t.rules))}
+	for i := range e.fields {
+		e.fields[i] = field{
+			Column: &t.columns[i], rule: &t.rules[i], vector: rows.Vector(i),
+			next: (i + 1) % len(e.fields), // the document's order, to begin with
 		}
+		if t.rules[i].pattern != nil {
+			e.fields[i].memo = new(memo)
+		}
+	}
+	if i := t.timeColumn; i < len(e.fields) {
+		e.timed = &e.fields[i]
 	}
 	e.keys.seed = maphash.MakeSeed()
 }
@@ -90,16 +101,16 @@ func (e *event) startBody(received time.Time, limits Limits) {
 // endBody drops every reference to the body.
 func (e *event) endBody() {
 	e.keys.release()
-	e.key, e.field, e.fault = "", "", fault{}
+	e.key, e.unknown, e.fault = "", "", fault{}
 }
 
 // walk reads the value at the beginning of the text, which may go on after it.
 func (e *event) walk(text []byte) error {
-	e.epoch++
+	e.serial++
 	e.keys.clear()
 	e.extra = e.extra[:0]
 	e.fault = fault{}
-	e.place, e.column, e.last = outside, -1, -1
+	e.place, e.at, e.next = outside, nil, &e.first
 	e.depth, e.objects, e.members, e.scope = 0, 0, 0, 0
 	return ast.Preorder(view(text), e, &visitorOptions)
 }
@@ -109,22 +120,22 @@ func (e *event) finish(text []byte) fault {
 	if f := checkText(text); f.code != "" {
 		return f
 	}
-	row, t := e.rows.rows, e.table
-	for _, i := range t.required {
-		if !e.rows.vectors[i].Present(row) {
-			return fault{t.columns[i].Name, CodeRequired, "is required"}
+	row := e.rows.rows
+	for _, i := range e.table.required {
+		if f := &e.fields[i]; !f.vector.Present(row) {
+			return fault{f.Name, CodeRequired, "is required"}
 		}
 	}
-	if i := t.idColumn; i >= 0 && !e.rows.vectors[i].Present(row) {
+	if i := e.table.idColumn; i >= 0 && !e.fields[i].vector.Present(row) {
 		id := e.ids.next(e.moment)
-		e.rows.vectors[i].setString(row, view(id[:]))
+		e.fields[i].vector.setString(row, view(id[:]))
 	}
-	if i := t.timeColumn; i < len(t.rules) && !e.rows.vectors[i].Present(row) {
-		e.rows.vectors[i].setInt64(row, e.received)
+	if f := e.timed; f != nil && !f.vector.Present(row) {
+		f.vector.setInt64(row, e.received)
 	}
 	if len(e.extra) > 0 {
 		e.extra = append(e.extra, '}')
-		e.rows.vectors[t.extraColumn()].setString(row, view(e.extra))
+		e.rows.Vector(e.table.extraColumn()).setString(row, view(e.extra))
 	}
 	e.rows.rows++
 	return fault{}
@@ -141,17 +152,17 @@ func (e *event) undo() {
 func (e *event) refuse(code Code, format string, args ...any) error {
 	f := fault{code: code, message: fmt.Sprintf(format, args...)}
 	switch {
-	case e.place == outside:
-	case code == CodeTooManyFields:
-	case code == CodeKeyTooLong && e.place == inEvent:
-		f.field = cutText(e.key, maxField)
-	case e.column < 0:
-		f.field = cutText(e.field, maxField)
+	case e.place == outside, code == CodeTooManyFields:
+	case code == CodeKeyTooLong && e.depth == 1:
+		f.field = e.key
+	case e.place == inExtra:
+		f.field = e.unknown
 	case e.place == inMap:
-		f.field = cutText(e.table.columns[e.column].Name+"."+e.key, maxField)
+		f.field = e.at.Name + "." + e.key
 	default:
-		f.field = e.table.columns[e.column].Name
+		f.field = e.at.Name
 	}
+	f.field = cutText(f.field, maxField)
 	e.fault = f
 	return errRefused
 }
@@ -165,14 +176,14 @@ func (e *event) OnObjectKey(key string) error {
 	if len(key) > MaxKey {
 		return e.refuse(CodeKeyTooLong, "a key must have at most %d bytes", MaxKey)
 	}
-	if e.place == inEvent {
+	if e.depth == 1 {
 		return e.enterField(key)
 	}
 	if !e.keys.add(e.scopes[e.depth], key) {
 		return e.refuse(CodeDuplicateKey, "names the key %q twice", cutText(key, maxField))
 	}
 	if e.place == inMap {
-		e.rows.vectors[e.column].addElement(key)
+		e.at.vector.addElement(key)
 	} else {
 		e.extra = e.extra.key(key)
 	}
@@ -180,30 +191,29 @@ func (e *event) OnObjectKey(key string) error {
 }
 
 // enterField finds the column of one of the event's own fields. Fields usually
-// come in the order of the event before, so the column that came next then is
-// tried first.
+// come in the order of the event before, so the one that came next then is tried
+// first.
 func (e *event) enterField(key string) error {
-	next := &e.next[e.last+1]
-	i := *next
-	if i >= len(e.table.rules) || e.table.columns[i].Name != key {
-		known := false
-		if i, known = e.table.byName[key]; !known {
+	f := &e.fields[*e.next]
+	if f.Name != key {
+		i, known := e.table.byName[key]
+		if !known {
 			return e.enterUnknown(key)
 		}
-		*next = i
+		*e.next = i
+		f = &e.fields[i]
 	}
-	e.column, e.last = i, i
-	if e.seen[i] == e.epoch {
+	e.place, e.at, e.next = inEvent, f, &f.next
+	if f.seen == e.serial {
 		return e.refuse(CodeDuplicateKey, "is named twice")
 	}
-	e.seen[i] = e.epoch
+	f.seen = e.serial
 	return nil
 }
 
 // enterUnknown begins a field that no column is for.
-
 func (e *event) enterUnknown(key string) error {
-	e.column, e.field = -1, key
+	e.place, e.unknown = inExtra, key
 	if !e.table.keepExtra {
 		return e.refuse(CodeUnknownField, "is no field of table %s", e.table.name)
 	}
@@ -227,10 +237,9 @@ func (e *event) OnObjectBegin(int) error {
 	switch {
 	case e.place == outside:
 		e.place = inEvent
-	case e.place == inExtra, e.column < 0:
-		e.place = inExtra
+	case e.place == inExtra:
 		e.extra = e.extra.raw("{")
-	case e.place == inEvent && e.table.columns[e.column].Kind == StringMap:
+	case e.place == inEvent && e.at.Kind == StringMap:
 		e.place = inMap
 	default:
 		return e.wrongType("an object")
@@ -242,13 +251,8 @@ func (e *event) OnObjectBegin(int) error {
 func (e *event) OnObjectEnd() error {
 	e.depth--
 	e.objects++
-	switch e.place {
-	case inMap:
-		e.endCollection()
-	case inExtra:
-		e.leaveExtra('}')
-	default:
-		e.place = outside
+	if e.depth > 0 {
+		e.leave('}')
 	}
 	return nil
 }
@@ -259,12 +263,9 @@ func (e *event) OnArrayBegin(int) error {
 		return err
 	}
 	switch {
-	case e.place == outside:
-		return e.wrongType("an array")
-	case e.place == inExtra, e.column < 0:
-		e.place = inExtra
+	case e.place == inExtra:
 		e.extra = e.extra.raw("[")
-	case e.place == inEvent && e.table.columns[e.column].Kind == StringList:
+	case e.place == inEvent && e.at.Kind == StringList:
 		e.place = inList
 	default:
 		return e.wrongType("an array")
@@ -275,11 +276,7 @@ func (e *event) OnArrayBegin(int) error {
 // OnArrayEnd is called for each closing bracket.
 func (e *event) OnArrayEnd() error {
 	e.depth--
-	if e.place == inList {
-		e.endCollection()
-	} else {
-		e.leaveExtra(']')
-	}
+	e.leave(']')
 	return nil
 }
 
@@ -290,14 +287,12 @@ func (e *event) enter() error {
 	return nil
 }
 
-func (e *event) leaveExtra(bracket byte) {
-	e.extra = append(e.extra, bracket)
-	if e.depth == 1 {
-		e.place = inEvent
+// leave ends an object or array within the event.
+func (e *event) leave(bracket byte) {
+	if e.place == inExtra {
+		e.extra = append(e.extra, bracket)
+		return
 	}
-}
-
-func (e *event) endCollection() {
-	e.rows.vectors[e.column].endElements(e.rows.rows)
+	e.at.vector.endElements(e.rows.rows)
 	e.place = inEvent
 }

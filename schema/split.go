@@ -50,49 +50,68 @@ func (d *Decoder) split(body []byte) error {
 	return d.splitSequence(body, at)
 }
 
-// splitSequence decodes values one after the other.
+// splitSequence decodes values one after the other. A line that is one object,
+// which is what most bodies are made of, is tried first.
 func (d *Decoder) splitSequence(body []byte, at int) error {
 	lineEnd := 0 // the end of a line that holds more or less than one object
 	for ; at < len(body); at = skipSpace(body, at) {
+		end := 0
 		if at >= lineEnd {
-			var end int
+			text := body[at:]
+			if n := bytes.IndexByte(text, '\n'); n >= 0 {
+				text = text[:n]
+			}
+			lineEnd = at + len(text)
 			var err error
-			if end, lineEnd, err = d.line(body, at); err != nil {
+			if end, err = d.object(body, at, lineEnd); err != nil {
 				return err
 			}
-			if end > at {
-				at = end
-				continue
-			}
 		}
-		end, err := d.value(body, at)
-		if err != nil {
-			return err
+		if end == 0 {
+			var err error
+			if end, err = d.value(body, at); err != nil {
+				return err
+			}
 		}
 		at = end
 	}
 	return d.someEvent(at)
 }
 
-// splitArray decodes the elements of an array that nothing follows.
+// splitArray decodes the elements of an array that nothing follows. What lies
+// before the next thing that looks like the beginning of an object is tried first,
+// until that was wrong once.
 func (d *Decoder) splitArray(body []byte, at int) error {
 	at = skipSpace(body, at+1)
 	if at < len(body) && body[at] == ']' {
-		at++
-	} else {
-		for more := true; more; {
-			end, err := d.value(body, at)
-			if err != nil {
+		return d.endArray(body, at+1)
+	}
+	for guess := true; ; {
+		end, err := 0, error(nil)
+		if guess {
+			if end, err = d.object(body, at, nextObject(body, at)); err != nil {
 				return err
 			}
-			at = skipSpace(body, end)
-			if at == len(body) || body[at] != ',' && body[at] != ']' {
-				return d.syntaxError(body, at, at, "a comma or the array's end must follow its element")
-			}
-			more = body[at] == ','
-			at = skipSpace(body, at+1)
+			guess = end > 0
 		}
+		if end == 0 {
+			if end, err = d.value(body, at); err != nil {
+				return err
+			}
+		}
+		at = skipSpace(body, end)
+		if at == len(body) || body[at] != ',' && body[at] != ']' {
+			return d.syntaxError(body, at, at, "a comma or the array's end must follow its element")
+		}
+		if body[at] == ']' {
+			return d.endArray(body, at+1)
+		}
+		at = skipSpace(body, at+1)
 	}
+}
+
+// endArray refuses what follows the array.
+func (d *Decoder) endArray(body []byte, at int) error {
 	if at = skipSpace(body, at); at < len(body) {
 		return d.syntaxError(body, at, at, "nothing may follow the array of events")
 	}
@@ -106,29 +125,41 @@ func (d *Decoder) someEvent(at int) error {
 	return nil
 }
 
-// line decodes a line that is one object, which is what most bodies are made of:
-// sonic takes it apart in one pass, without being told first where it ends. It
-// returns the object's end, or 0 when the line is anything else.
-func (d *Decoder) line(body []byte, at int) (end, lineEnd int, err error) {
-	text := body[at:]
-	if n := bytes.IndexByte(text, '\n'); n >= 0 {
-		text = text[:n]
+// nextObject returns the offset of the comma in the next }, with a { after it, or
+// the offset it was given if there is none.
+func nextObject(body []byte, at int) int {
+	for i := at; ; {
+		n := bytes.Index(body[i:], []byte("},"))
+		if n < 0 {
+			return at
+		}
+		i += n + 2
+		if next := skipSpace(body, i); next < len(body) && body[next] == '{' {
+			return i - 1
+		}
 	}
-	lineEnd = at + len(text)
-	for len(text) > 0 && isSpace(text[len(text)-1]) {
-		text = text[:len(text)-1]
+}
+
+// object decodes the text between two offsets if it is exactly one object that the
+// table takes: sonic does so in one pass, without being told first where the object
+// ends. It returns the object's end, or 0, and nothing has happened, when the text
+// is anything else.
+func (d *Decoder) object(body []byte, at, end int) (int, error) {
+	for end > at && isSpace(body[end-1]) {
+		end--
 	}
+	text := body[at:end]
 	if n := len(text); n < 2 || text[0] != '{' || text[n-1] != '}' || n > d.limits.MaxEvent {
-		return 0, lineEnd, nil
+		return 0, nil
 	}
 	if err := d.budget.event(d.rows, d.refused, len(text)); err != nil {
-		return 0, lineEnd, err
+		return 0, err
 	}
 	if d.event.walk(text) != nil || !d.isWhole(text) {
 		d.event.undo()
-		return 0, lineEnd, nil
+		return 0, nil
 	}
-	return at + len(text), lineEnd, d.settle(text, fault{})
+	return end, d.settle(text, fault{})
 }
 
 // isWhole says whether the object that was walked is all of the text. It is if

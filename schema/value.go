@@ -10,10 +10,11 @@ import (
 
 // OnNull is called for null: in a known field it is the same as no field.
 func (e *event) OnNull() error {
-	switch {
-	case e.place == inExtra, e.place == inEvent && e.column < 0:
+	switch e.place {
+	case inEvent:
+	case inExtra:
 		e.extra = e.extra.raw("null")
-	case e.place != inEvent:
+	default:
 		return e.wrongType("null")
 	}
 	return nil
@@ -22,34 +23,32 @@ func (e *event) OnNull() error {
 // OnBool is called for true and false.
 func (e *event) OnBool(v bool) error {
 	switch {
-	case e.place == inExtra, e.place == inEvent && e.column < 0:
+	case e.place == inExtra:
 		e.extra = e.extra.raw(strconv.FormatBool(v))
-	case e.place == inEvent && e.table.columns[e.column].Kind == Bool:
-		x := int64(0)
-		if v {
-			x = 1
-		}
-		e.setInt64(x)
-	default:
+	case e.place != inEvent || e.at.Kind != Bool:
 		return e.wrongType("a boolean")
+	case v:
+		e.setInt64(1)
+	default:
+		e.setInt64(0)
 	}
 	return nil
 }
 
 // OnString is called for a string, without its quotes and escapes.
 func (e *event) OnString(s string) error {
-	switch {
-	case e.place == inEvent && e.column >= 0:
+	switch e.place {
+	case inEvent:
 		return e.setText(s)
-	case e.place == inEvent, e.place == inExtra:
+	case inExtra:
 		e.extra = e.extra.text(s)
-	case e.place == outside:
+	case outside:
 		return e.wrongType("a string")
 	default:
-		if code := e.table.rules[e.column].checkText(s, e.memos[e.column]); code != "" {
+		if code := e.at.rule.checkText(s, e.at.memo); code != "" {
 			return e.violates(code)
 		}
-		e.rows.vectors[e.column].addElement(s)
+		e.at.vector.addElement(s)
 	}
 	return nil
 }
@@ -64,10 +63,10 @@ func (e *event) number(text string) error {
 	if len(text) > MaxNumber {
 		return e.refuse(CodeNumberTooLong, "a number must have at most %d bytes", MaxNumber)
 	}
-	switch {
-	case e.place == inEvent && e.column >= 0:
+	switch e.place {
+	case inEvent:
 		return e.setNumber(text)
-	case e.place == inEvent, e.place == inExtra:
+	case inExtra:
 		e.extra = e.extra.raw(text)
 		return nil
 	}
@@ -76,21 +75,20 @@ func (e *event) number(text string) error {
 
 // setText gives the column at hand a string.
 func (e *event) setText(s string) error {
-	r := &e.table.rules[e.column]
-	switch kind := e.table.columns[e.column].Kind; {
-	case kind == String:
-		if code := r.checkText(s, e.memos[e.column]); code != "" {
+	switch f := e.at; {
+	case f.Kind == String:
+		if code := f.rule.checkText(s, f.memo); code != "" {
 			return e.violates(code)
 		}
-		e.rows.vectors[e.column].setString(e.rows.rows, s)
+		f.vector.setString(e.rows.rows, s)
 		return nil
-	case kind == Timestamp && r.text:
+	case f.Kind == Timestamp && f.rule.text:
 		micros, ok := parseMoment(s)
 		if !ok {
 			return e.refuse(CodeFormat, "must be a date-time of RFC 3339, such as 2026-11-23T07:15:30.123Z")
 		}
 		return e.setMoment(micros)
-	case kind == Decimal && r.text:
+	case f.Kind == Decimal && f.rule.text:
 		return e.setDecimal(s)
 	}
 	return e.wrongType("a string")
@@ -98,9 +96,8 @@ func (e *event) setText(s string) error {
 
 // setNumber gives the column at hand a number.
 func (e *event) setNumber(text string) error {
-	c, r := &e.table.columns[e.column], &e.table.rules[e.column]
-	switch kind := c.Kind; {
-	case kind == Int32, kind == Int64:
+	switch f := e.at; {
+	case f.Kind == Int32, f.Kind == Int64:
 		x, code := parseInt(text)
 		switch code {
 		case "":
@@ -108,8 +105,8 @@ func (e *event) setNumber(text string) error {
 		case CodeWrongType:
 			return e.refuse(code, "must be a whole number")
 		}
-		return e.refuse(code, "is outside the range of an %s", kind)
-	case kind == Double:
+		return e.refuse(code, "is outside the range of an %s", f.Kind)
+	case f.Kind == Double:
 		x, err := strconv.ParseFloat(text, 64)
 		if err != nil && math.IsInf(x, 0) {
 			code := CodeTooLarge
@@ -118,14 +115,14 @@ func (e *event) setNumber(text string) error {
 			}
 			return e.refuse(code, "is outside the range of a double")
 		}
-		if code := r.checkFloat(x); code != "" {
+		if code := f.rule.checkFloat(x); code != "" {
 			return e.violates(code)
 		}
 		e.setInt64(int64(math.Float64bits(x)))
 		return nil
-	case kind == Decimal && r.number:
+	case f.Kind == Decimal && f.rule.number:
 		return e.setDecimal(text)
-	case kind == Timestamp && r.number:
+	case f.Kind == Timestamp && f.rule.number:
 		millis, code := parseInt(text)
 		if code != "" || millis < minMicros/1000 || millis > maxMicros/1000 {
 			return e.refuse(CodeFormat, "must be a whole number of milliseconds since 1970, in the years 0 to 9999")
@@ -137,7 +134,7 @@ func (e *event) setNumber(text string) error {
 
 // setMoment gives the column at hand a time.
 func (e *event) setMoment(micros int64) error {
-	if e.column == e.table.timeColumn {
+	if e.at == e.timed {
 		if micros < e.earliest {
 			return e.refuse(CodeTooLate, "lies more than %s before the event's receipt", e.limits.Late)
 		}
@@ -151,7 +148,7 @@ func (e *event) setMoment(micros int64) error {
 
 // setDecimal gives the column at hand a decimal.
 func (e *event) setDecimal(text string) error {
-	c := &e.table.columns[e.column]
+	c := e.at.Column
 	x, f := parseDecimal(text, c.Precision, c.Scale)
 	switch f {
 	case decimalFits:
@@ -171,7 +168,7 @@ func (e *event) setDecimal(text string) error {
 // setBounded gives the column at hand a whole number or an unscaled decimal that
 // lies within its bounds.
 func (e *event) setBounded(x int64) error {
-	if code := e.table.rules[e.column].checkInt(x); code != "" {
+	if code := e.at.rule.checkInt(x); code != "" {
 		return e.violates(code)
 	}
 	e.setInt64(x)
@@ -179,12 +176,12 @@ func (e *event) setBounded(x int64) error {
 }
 
 func (e *event) setInt64(x int64) {
-	e.rows.vectors[e.column].setInt64(e.rows.rows, x)
+	e.at.vector.setInt64(e.rows.rows, x)
 }
 
 // violates refuses a value for a rule of its column.
 func (e *event) violates(code Code) error {
-	return e.refuse(code, "%s", e.table.rules[e.column].demand(code, &e.table.columns[e.column]))
+	return e.refuse(code, "%s", e.at.rule.demand(code, e.at.Column))
 }
 
 // wrongType refuses a value for its JSON type.
@@ -200,8 +197,8 @@ func (e *event) wrongType(is string) error {
 
 // wanted is the JSON type that the column at hand takes, in words.
 func (e *event) wanted() string {
-	r := &e.table.rules[e.column]
-	switch e.table.columns[e.column].Kind {
+	r := e.at.rule
+	switch e.at.Kind {
 	case Int32, Int64:
 		return "a whole number"
 	case Double:
