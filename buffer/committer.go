@@ -302,7 +302,7 @@ func (c *committer) endWindow(reason string) {
 	c.window = nil
 	c.timer.Stop()
 	c.b.metrics.Windows.WithLabelValues(reason).Inc()
-	c.b.log.Debug("window ended", "window", w.id.Window, "reason", reason, "rows", w.rows, "bytes", w.bytes)
+	c.b.log.Debug("window ended", "window", w.id.String(), "reason", reason, "rows", w.rows, "bytes", w.bytes)
 	w.end()
 }
 

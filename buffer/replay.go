@@ -130,7 +130,7 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 	p, err := r.plan(id)
 	if errors.Is(err, journal.ErrCorrupt) {
 		r.b.log.Error("a window of the journal can't be read; it is kept in quarantine",
-			"incarnation", id.Incarnation, "window", id.Window, "error", err)
+			"window", id.String(), "error", err)
 		r.b.metrics.Corrupt.Inc()
 		return r.b.quarantine(id)
 	}
@@ -150,10 +150,10 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 		return fmt.Errorf("read %d rows from the journal first and %d then", p.rows, flushed)
 	}
 	r.b.metrics.Recovered.Add(float64(p.rows))
-	r.b.log.Info("recovered a window", "incarnation", id.Incarnation, "window", id.Window, "rows", p.rows, "passes", len(p.passes))
+	r.b.log.Info("recovered a window", "window", id.String(), "rows", p.rows, "passes", len(p.passes))
 	if len(p.damage) > 0 {
 		r.b.log.Error("the journal is damaged; what could be read is in the bucket and the window is kept in quarantine",
-			"incarnation", id.Incarnation, "window", id.Window, "damage", p.damage)
+			"window", id.String(), "damage", p.damage)
 		r.b.metrics.Corrupt.Inc()
 		return r.b.quarantine(id)
 	}
@@ -329,7 +329,7 @@ func (b *Buffer) finishLive(w *window) {
 func (b *Buffer) flushFailed(id journal.WindowID, err error) {
 	b.metrics.FlushFailures.Inc()
 	b.log.Error("flushing a window failed; it will be read from the journal and flushed again",
-		"incarnation", id.Incarnation, "window", id.Window, "error", err)
+		"window", id.String(), "error", err)
 }
 
 // delete removes a window all of whose rows are in the bucket (I4). If it can't be
@@ -337,7 +337,7 @@ func (b *Buffer) flushFailed(id journal.WindowID, err error) {
 func (b *Buffer) delete(id journal.WindowID) {
 	if err := b.cfg.Medium.Delete(id); err != nil {
 		b.log.Error("a flushed window could not be deleted from the journal",
-			"incarnation", id.Incarnation, "window", id.Window, "error", err)
+			"window", id.String(), "error", err)
 	}
 	b.finished(id)
 }
