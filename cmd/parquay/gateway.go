@@ -159,7 +159,10 @@ func (g *gateway) drain(ctx context.Context, signals <-chan os.Signal, buffering
 		case <-ctx.Done():
 		}
 	}()
-	if err := g.server.StopAccepting(ctx); err != nil {
+	// Slow clients get half of the time, so that they don't take it from the flush.
+	answering, cut := context.WithTimeout(ctx, g.settings.Shutdown/2)
+	defer cut()
+	if err := g.server.StopAccepting(answering); err != nil {
 		g.log.Warn("requests were cut off without an answer", "error", err)
 	}
 	select {

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -118,6 +120,39 @@ func TestGatewayFailsClosed(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(dir, "bucket/events/*/*/*/*.parquet"))
 	if err != nil || len(files) != 1 {
 		t.Errorf("files: %v (%v), want the one of the event before the fault", files, err)
+	}
+}
+
+// A client that never ends its request is cut off at half of the time, so that the
+// other half is left for the flush.
+func TestGatewayStopsInSpiteOfSlowClients(t *testing.T) {
+	dir := t.TempDir()
+	g := openTest(t, dir, vfs.OS{})
+	g.settings.Shutdown = 4 * time.Second
+	signals := make(chan os.Signal, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- g.run(t.Context(), signals) }()
+	address := g.server.Addr().String()
+	if status, text := request(t, "POST", "http://"+address+"/v1/events", `{"type":"message.sent"}`); status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+
+	slow, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	fmt.Fprintf(slow, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	if line, err := bufio.NewReader(slow).ReadString('\n'); !strings.Contains(line, "100 Continue") {
+		t.Fatalf("the slow request is answered %q (%v)", line, err)
+	}
+	signals <- syscall.SIGTERM
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "bucket/events/*/*/*/*.parquet"))
+	if err != nil || len(files) != 1 {
+		t.Errorf("files: %v (%v), want the one of the event that was answered", files, err)
 	}
 }
 
