@@ -34,11 +34,6 @@ func (d *Disk) Append(h *Header, seq uint64, frame []byte, sync bool) error {
 	if err := d.append(h, seq, frame, sync); err != nil {
 		return d.fail(fmt.Errorf("append frame %d to window %d: %w", seq, h.Window, err))
 	}
-	// Deleting another window may have failed to sync the directory meanwhile,
-	// and with it the name of this segment.
-	if err := d.failure(); err != nil {
-		return err
-	}
 	// At this point the frame is on the medium, and with sync it survives power
 	// loss. Only now may anyone read it back.
 	d.grow(d.writer.name, int64(len(frame)))

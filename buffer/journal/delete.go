@@ -120,16 +120,21 @@ func (d *Disk) quarantine(id WindowID) error {
 	if err := d.exclusively(func() error { return d.fs.MkdirAll(aside) }); err != nil {
 		return err
 	}
+	// At every point in here each segment has a durable name.
 	for _, s := range segments {
 		file := s.name.String()
-		if err := d.fs.Rename(d.path(file), path.Join(aside, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		err := d.fs.Link(d.path(file), path.Join(aside, file))
+		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			return err // the other two are what an earlier attempt has left
 		}
 	}
-	// First the new names: a segment may be in both places after a crash, but
-	// never in none.
 	if err := d.syncDir(aside); err != nil {
 		return err
+	}
+	for _, s := range segments {
+		if err := d.remove(d.path(s.name.String())); err != nil {
+			return err
+		}
 	}
 	if err := d.syncDir(d.dir); err != nil {
 		return err

@@ -260,6 +260,60 @@ func TestDirectorySyncFails(t *testing.T) {
 	}
 }
 
+// A deletion that failed to sync ends the journal as a failed frame does.
+func TestDeletionFails(t *testing.T) {
+	fsys := crashfs.New(1)
+	p := mediumtest.Start(t, storage(fsys, directory, journal.Options{}))
+	a := p.Fill(1, 1)
+	p.Fill(2, 1)
+	fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+		if op.Kind == crashfs.SyncDir {
+			return crashfs.FailDone
+		}
+		return crashfs.Done
+	})
+	if err := p.Delete(a); !errors.Is(err, journal.ErrFailed) {
+		t.Errorf("deletion: %v", err)
+	}
+	if err := p.Append(2, true); !errors.Is(err, journal.ErrFailed) {
+		t.Errorf("append: %v", err)
+	}
+}
+
+// A sync covers all frames before it, those of other segments too, and so does Close.
+func TestSyncCoversAll(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		sync func(p *mediumtest.Process) error
+	}{
+		{"append", func(p *mediumtest.Process) error { return p.Append(1, true) }},
+		{"append to the next window", func(p *mediumtest.Process) error { return p.Append(2, true) }},
+		{"close", func(p *mediumtest.Process) error { return p.Close() }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for seed := range uint64(50) {
+				fsys := crashfs.New(seed)
+				p := mediumtest.Start(t, storage(fsys, directory, smallSegments))
+				for range 20 {
+					if err := p.Append(1, false); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := test.sync(p); err != nil {
+					t.Fatal(err)
+				}
+				fsys.Crash()
+				m := mediumtest.Start(t, storage(fsys.Reopen(), directory, smallSegments))
+				for id, want := range p.Frames {
+					if _, got := m.Read(id); !mediumtest.Equal(got, want) {
+						t.Fatalf("seed %d: window %d has %d frames of %d", seed, id.Window, len(got), len(want))
+					}
+				}
+			}
+		})
+	}
+}
+
 // What recovery can't sync it doesn't read, now or later, and nothing more is
 // acknowledged (I3, I5).
 func TestLeftoverSyncFails(t *testing.T) {

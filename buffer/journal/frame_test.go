@@ -127,6 +127,18 @@ func TestFrameRoundTrip(t *testing.T) {
 	})
 }
 
+// A length that no frame has is not believed, whatever the check says.
+func TestImpossibleLength(t *testing.T) {
+	for _, length := range []uint32{0, frameMinimum - 1, MaxFrame + 1, 1<<32 - 1} {
+		frame := AppendFrame(nil, Incarnation{}, 1, nil)
+		order.PutUint32(frame[4:], length)
+		order.PutUint32(frame[20:], headCheck(Incarnation{}, frame[:20]))
+		if h, ok := readHead(Incarnation{}, frame); ok {
+			t.Errorf("length %d: %v", length, h)
+		}
+	}
+}
+
 // Names are remembered, but not without bound.
 func TestTenants(t *testing.T) {
 	var names tenants

@@ -11,9 +11,9 @@
 //     covers and that was not kept holds zeros, noise, or what some removed file
 //     held there before;
 //   - of names made, moved and removed since the directory's last SyncDir, any. A
-//     move inside a directory happens as a whole; one between directories may
-//     leave the file under both names, but never under none. A file's Sync does
-//     not make its name durable.
+//     move inside a directory happens as a whole. One between directories may
+//     leave the file under both names; and under none if the old directory was
+//     synced and the new one was not. A file's Sync does not make its name durable.
 //
 // When a Sync fails, a random part of its bytes is on the disk, the rest never
 // will be, and the next Sync returns nil. That is what Linux does: the pages are

@@ -115,32 +115,19 @@ func (d *disk) edit(whole bool, edits ...edit) {
 	d.pending = append(d.pending, change{edits, whole})
 }
 
-// keep makes the first count edits durable.
-func keep(edits []edit, count int) {
-	for _, e := range edits[:count] {
-		e.apply(e.dir.kept)
-	}
-}
-
-// syncDir keeps the changes that concern dir, or if it fails some of them: the
-// others are never kept. What comes before an edit in its change is kept with it.
+// syncDir keeps the edits of dir, or if it fails some of them: the others are lost.
 func (d *disk) syncDir(dir *inode, failed bool) {
-	d.pending = slices.DeleteFunc(d.pending, func(c change) bool { return len(c.edits) == 0 })
 	for i := range d.pending {
 		c := &d.pending[i]
-		count := 0
-		for j, e := range c.edits {
-			if e.dir == dir {
-				count = j + 1
+		lost := failed && d.coin()
+		c.edits = slices.DeleteFunc(c.edits, func(e edit) bool {
+			if e.dir == dir && !lost {
+				e.apply(dir.kept)
 			}
-		}
-		if failed && count > 0 && d.coin() {
-			c.edits = nil // lost with all that depends on it
-			continue
-		}
-		keep(c.edits, count)
-		c.edits = c.edits[count:]
+			return e.dir == dir
+		})
 	}
+	d.pending = slices.DeleteFunc(d.pending, func(c change) bool { return len(c.edits) == 0 })
 }
 
 // sync keeps a file's bytes and its length.
@@ -220,7 +207,9 @@ func (d *disk) crash() {
 		case d.coin():
 			count = len(c.edits)
 		}
-		keep(c.edits, count)
+		for _, e := range c.edits[:count] {
+			e.apply(e.dir.kept)
+		}
 	}
 	d.pending = nil
 	d.reboot(d.root)
