@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
+
 	"parquay/schema"
 )
 
@@ -178,7 +180,9 @@ func (f *Output) endLocked(info *Info) error {
 }
 
 // checkLocked reads the file as a stranger would, and expects to find what was
-// meant to be written.
+// meant to be written: what the file says of itself, and every row's time. The
+// times are counted out of the pages, whose checksums that verifies, since what a
+// footer declares is only what its writer believes.
 func (f *Output) checkLocked(want Info) (rows int64, err error) {
 	c := f.body.content()
 	defer func() {
@@ -186,14 +190,36 @@ func (f *Output) checkLocked(want Info) (rows int64, err error) {
 			err = fmt.Errorf("read back: %w", e)
 		}
 	}()
-	got, err := ReadInfo(c, c.Size())
+	file, got, err := openInfo(c, c.Size())
 	if err != nil {
 		return 0, fmt.Errorf("read back: %w", err)
 	}
-	if got != want {
-		return 0, fmt.Errorf("read back %+v, wrote %+v", got, want)
+	found := want
+	found.Rows, found.MinTime, found.MaxTime, err = countTimes(file, int(f.layout.sorting[0].ColumnIdx))
+	if err != nil {
+		return 0, fmt.Errorf("read back: %w", err)
 	}
-	return got.Rows, nil
+	if got != want || found != want {
+		return 0, fmt.Errorf("read back %+v with %d rows from %s to %s, wrote %+v",
+			got, found.Rows, found.MinTime, found.MaxTime, want)
+	}
+	return found.Rows, nil
+}
+
+// countTimes reads the values of a file's time column, a leaf without levels.
+func countTimes(f *parquet.File, leaf int) (rows int64, earliest, latest time.Time, err error) {
+	low, high := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, g := range f.RowGroups() {
+		_, err := readColumn(g.ColumnChunks()[leaf], 0, func(_ int64, v parquet.Value) error {
+			low, high = min(low, v.Int64()), max(high, v.Int64())
+			rows++
+			return nil
+		})
+		if err != nil {
+			return 0, time.Time{}, time.Time{}, err
+		}
+	}
+	return rows, micros(low), micros(high), nil
 }
 
 func (f *Output) infoLocked() Info {
@@ -222,11 +248,11 @@ func (f *Output) Put(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	f.writer.cfg.Metrics.stored(f.id.Table, rows, c.Size())
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state == closed {
+	if f.state == closed { // and not discarded meanwhile
 		f.state = stored
-		f.writer.cfg.Metrics.stored(f.id.Table, rows, c.Size())
 	}
 	return nil
 }
