@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -325,21 +326,31 @@ func TestVerifyFindsLies(t *testing.T) {
 		{"no metadata of a name", says("tenant", "-"), "map[metadata:1]", "parquay.tenant"},
 		{"schema of another file's", says("schema", fmt.Sprintf("%016x", schema.Events().Fingerprint())), "map[schema:1]", "like that of events/tenant=a-b/"},
 
-		{"one row of the next hour", forge(func(f *forgery) { f.groups[1][0].Time = (id.Hour + 1) * hourMicros }),
-			"map[time:1]", "rows of another hour: 1; the first is row 3 of 2027-01-15T09:00:00.000000Z"},
-		{"one row of the hour before", forge(func(f *forgery) { f.groups[0][0].Time = id.Hour*hourMicros - 1 }),
-			"map[time:1]", "rows of another hour: 1; the first is row 0 of 2027-01-15T07:59:59.999999Z"},
-		{"rows in disorder", forge(func(f *forgery) { f.groups[0][1].Time += 5e6 }),
-			"map[time:1]", "rows earlier than the row before: 1; the first is row 2"},
+		{
+			"one row of the next hour", forge(func(f *forgery) { f.groups[1][0].Time = (id.Hour + 1) * hourMicros }),
+			"map[time:1]", "rows of another hour: 1; the first is row 3 of 2027-01-15T09:00:00.000000Z",
+		},
+		{
+			"one row of the hour before", forge(func(f *forgery) { f.groups[0][0].Time = id.Hour*hourMicros - 1 }),
+			"map[time:1]", "rows of another hour: 1; the first is row 0 of 2027-01-15T07:59:59.999999Z",
+		},
+		{
+			"rows in disorder", forge(func(f *forgery) { f.groups[0][1].Time += 5e6 }),
+			"map[time:1]", "rows earlier than the row before: 1; the first is row 2",
+		},
 		{"no declared order", forge(func(f *forgery) { f.unsorted = true }), "map[metadata:3]", "row group 1 is not sorted by a time"},
 
 		{"dropped first cut", func(t *testing.T, b *buckettest.Fake) { drop(t, b, fileID(1, "a", 0, 0)) }, "map[cut:1]", "cut 0"},
 		{"dropped middle cut", func(t *testing.T, b *buckettest.Fake) { drop(t, b, fileID(1, "a", 0, 1)) }, "map[cut:1]", "cut 1"},
 
-		{"doubled id in a row group", forge(func(f *forgery) { f.groups[0][2].ID = "100" }),
-			"map[duplicate:1]", `row 2 has the id "100" of row 0 of ` + id.Key()},
-		{"doubled id in a file", forge(func(f *forgery) { f.groups[1][0].ID = "102" }),
-			"map[duplicate:1]", `row 3 has the id "102" of row 2 of ` + id.Key()},
+		{
+			"doubled id in a row group", forge(func(f *forgery) { f.groups[0][2].ID = "100" }),
+			"map[duplicate:1]", `row 2 has the id "100" of row 0 of ` + id.Key(),
+		},
+		{
+			"doubled id in a file", forge(func(f *forgery) { f.groups[1][0].ID = "102" }),
+			"map[duplicate:1]", `row 3 has the id "102" of row 2 of ` + id.Key(),
+		},
 		{"doubled id in another window", func(t *testing.T, b *buckettest.Fake) {
 			store(t, b, schema.Events(), fileID(9, "a", 0, 0), "new", "5", "6")
 		}, "map[duplicate:2]", `has the id "6" of row 0 of ` + fileID(1, "a", 0, 2).Key()},
@@ -451,6 +462,9 @@ func TestVerifyLargeFile(t *testing.T) {
 // A store's bad moment does not spoil a verification; a long one ends it with an
 // error, and no report says that all is well.
 func TestVerifyRetriesDownloads(t *testing.T) {
+	// Decompressors that were made on the fake clock can't be used off it, and
+	// parquet-go pools them. Two collections empty a pool.
+	defer func() { runtime.GC(); runtime.GC() }()
 	synctest.Test(t, func(t *testing.T) {
 		gets := map[string]int{}
 		fails := 4
