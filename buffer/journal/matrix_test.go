@@ -31,7 +31,7 @@ var faults = []struct {
 const directory = "a/journal"
 
 // seedsPerFault is how many random disks each broken operation is tried on.
-const seedsPerFault = 5
+const seedsPerFault = 3
 
 // everyFault lets setup make a file system for a seed, and has run use it with
 // every operation broken in every way, until run needs no more operations. end ends
