@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"hash/maphash"
 	"maps"
 	"math"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/bloom"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"pgregory.net/rapid"
 
@@ -313,6 +316,89 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// Pages follow one another without a gap, and their headers add up to what the
+// footer says.
+func TestPageHeaders(t *testing.T) {
+	table := kindsTable(t)
+	rows := repeat(edgeRows(), 100)
+	for i := range rows {
+		rows[i]["tags"] = []string{strings.Repeat("x", 9000), fmt.Sprint(i)}
+	}
+	data := newRig(t, func(c *Config) { c.MemoryFile = 64 << 20 }).write(t, table, []*schema.Batch{batchOf(table, rows...)})
+	for _, c := range openParquet(t, data).Metadata().RowGroups[0].Columns {
+		m := c.MetaData
+		at := m.DataPageOffset
+		if m.DictionaryPageOffset > 0 {
+			at = m.DictionaryPageOffset
+		}
+		begin, plain, values, nulls := at, int64(0), int64(0), int64(0)
+		for at < begin+m.TotalCompressedSize {
+			var h format.PageHeader
+			r := new(thrift.CompactProtocol).NewReaderFromBytes(data[at:])
+			if err := thrift.NewDecoder(r).Decode(&h); err != nil {
+				t.Fatalf("column %v: page header at %d: %v", m.PathInSchema, at, err)
+			}
+			body := data[at+int64(r.BytesRead()):][:h.CompressedPageSize]
+			if uint32(h.CRC) != crc32.ChecksumIEEE(body) {
+				t.Errorf("column %v: the page at %d has another checksum", m.PathInSchema, at)
+			}
+			at += int64(r.BytesRead()) + int64(h.CompressedPageSize)
+			plain += int64(r.BytesRead()) + int64(h.UncompressedPageSize)
+			values += int64(h.DataPageHeader.V.NumValues)
+			nulls += h.DataPageHeader.V.Statistics.NullCount
+		}
+		if at != begin+m.TotalCompressedSize || plain != m.TotalUncompressedSize || values != m.NumValues || nulls != m.Statistics.NullCount {
+			t.Errorf("column %v: its pages end at %d and have %d bytes, %d values, %d nulls; the footer says %d, %d, %d, %d", m.PathInSchema,
+				at, plain, values, nulls, begin+m.TotalCompressedSize, m.TotalUncompressedSize, m.NumValues, m.Statistics.NullCount)
+		}
+	}
+}
+
+// A dictionary whose numbers and values take more than the values alone is not used,
+// even if every value is there twice.
+func TestDictionaryMustPay(t *testing.T) {
+	number := func(distinct, n int, text string) bool {
+		s := values{ends: []uint32{0}}
+		for i := range n {
+			s.text = fmt.Appendf(s.text, "%s%d", text, i%distinct)
+			s.ends = append(s.ends, uint32(len(s.text)))
+		}
+		s.n = n
+		d := dictionary{seed: maphash.MakeSeed()}
+		return d.build(&s, &leaf{kind: schema.String, physical: format.ByteArray})
+	}
+	if number(4000, 9000, "") {
+		t.Error("9000 values of 4 digits, 4000 of them distinct, get a dictionary")
+	}
+	if !number(4000, 9000, "a rather long text") {
+		t.Error("9000 long values, 4000 of them distinct, get no dictionary")
+	}
+}
+
+func TestGatherRefusesARequiredColumnWithoutValue(t *testing.T) {
+	table := kindsTable(t)
+	l, err := newLayout(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.use(l)
+	if err := e.merge([]*schema.Batch{batchOf(table, someRows(3)...)}); err != nil {
+		t.Fatal(err)
+	}
+	leaf := l.leaves[table.Index("i32")] // which no row has
+	if err := e.encodeChunk(new(chunk), &leaf, e.rows); err != nil {
+		t.Fatal(err)
+	}
+	leaf.required, leaf.maxDef = true, 0
+	if err := e.encodeChunk(new(chunk), &leaf, e.rows); err == nil {
+		t.Error("a required column without values was encoded")
+	}
+}
+
 func TestEncodings(t *testing.T) {
 	table := kindsTable(t)
 	const n = 1000
@@ -428,6 +514,47 @@ func TestBloomFilter(t *testing.T) {
 			if false1 > n/50 {
 				t.Errorf("%d of %d absent ids pass", false1, n)
 			}
+		}
+	}
+}
+
+// An encoder's next row group has a filter of its own ids, or none.
+func TestBloomFilterIsOfItsRowGroup(t *testing.T) {
+	table := kindsTable(t)
+	r := newRig(t, func(c *Config) { c.Encoders = 1 })
+	group := func(from, n int) []*schema.Batch {
+		var rows []row
+		for i := range n {
+			rows = append(rows, fill(row{}, from+i))
+		}
+		return []*schema.Batch{batchOf(table, rows...)}
+	}
+	data := r.write(t, table, group(0, minFilterValues), group(minFilterValues, minFilterValues), group(0, 10))
+	want := []int64{0, 0, 0}
+	for i := range 2 {
+		want[i] = int64(bloom.NumSplitBlocksOf(minFilterValues, filterBits) * bloom.BlockSize)
+	}
+	for i, g := range openParquet(t, data).RowGroups() {
+		size := int64(0)
+		if filter := g.ColumnChunks()[table.IDColumn()].BloomFilter(); filter != nil {
+			size = filter.Size()
+		}
+		if size != want[i] {
+			t.Errorf("row group %d has a filter of %d bytes, want %d", i, size, want[i])
+		}
+	}
+}
+
+// What an event takes in a file, of a small tenant's and of a larger one. DuckDB's
+// zstd Parquet of the same rows takes 62 and 57 bytes.
+func TestBytesPerEvent(t *testing.T) {
+	for _, c := range []struct {
+		rows int
+		most float64
+	}{{1000, 58}, {10_000, 53}} {
+		data := newRig(t, func(c *Config) { c.MemoryFile = 64 << 20 }).write(t, schema.Events(), eventBatches(c.rows))
+		if size := float64(len(data)) / float64(c.rows); size > c.most {
+			t.Errorf("%.1f bytes an event in a file of %d, want at most %v", size, c.rows, c.most)
 		}
 	}
 }

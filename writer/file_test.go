@@ -3,6 +3,7 @@ package writer
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 
 	"parquay/buffer/journal/vfs/crashfs"
 	"parquay/schema"
@@ -288,8 +291,14 @@ func TestMetadataAndFooter(t *testing.T) {
 	if diff := cmp.Diff(want, info); diff != "" {
 		t.Errorf("metadata differs (-want +got):\n%s", diff)
 	}
+	// What the footer says itself: parquet-go numbers row groups anew when it opens.
+	var footer format.FileMetaData
+	length := int(binary.LittleEndian.Uint32(data[len(data)-8:]))
+	if err := thrift.Unmarshal(new(thrift.CompactProtocol), data[len(data)-8-length:len(data)-8], &footer); err != nil {
+		t.Fatal(err)
+	}
 	f := openParquet(t, data)
-	if got := f.Metadata().CreatedBy; got != "parquay version 1.2.3" {
+	if got := footer.CreatedBy; got != "parquay version 1.2.3" {
 		t.Errorf("created by %q", got)
 	}
 	for i, g := range f.RowGroups() {
@@ -297,7 +306,7 @@ func TestMetadataAndFooter(t *testing.T) {
 		if len(got) != 1 || got[0].Path()[0] != "time" || got[0].Descending() {
 			t.Errorf("row group %d is sorted by %v", i, got)
 		}
-		meta := f.Metadata().RowGroups[i]
+		meta := footer.RowGroups[i]
 		if int(meta.Ordinal) != i || meta.NumRows != 10 {
 			t.Errorf("row group %d: ordinal %d, %d rows", i, meta.Ordinal, meta.NumRows)
 		}
@@ -555,11 +564,15 @@ func TestPutAgainIsCountedOnce(t *testing.T) {
 	if err := f.Put(t.Context()); !errors.Is(err, down) {
 		t.Errorf("Put() = %v, want the bucket's error", err)
 	}
-	r.bucket.before = nil
+	puts := 0
+	r.bucket.before = func(string) error { puts++; return nil }
 	for range 2 {
 		if err := f.Put(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+	if puts != 1 {
+		t.Errorf("the bucket was asked %d times, want once", puts)
 	}
 	if got := metricValue(t, r.metrics, "parquay_file_rows_total"); got != 3 {
 		t.Errorf("%v rows are counted, want 3", got)
@@ -633,6 +646,66 @@ func spoolOneFile(t *testing.T, r *rig, table *schema.Table) error {
 		return errors.Join(err, fmt.Errorf("%d rows", rows))
 	}
 	return f.Put(t.Context())
+}
+
+// A file that is discarded while it is put stays discarded, and what reached the
+// bucket is counted all the same.
+func TestDiscardDuringPut(t *testing.T) {
+	table := kindsTable(t)
+	r := newRig(t, nil)
+	f, err := r.Create(testID("kinds"), table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Append(t.Context(), []*schema.Batch{batchOf(table, someRows(3)...)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.bucket.before = func(string) error { f.Discard(); return nil }
+	if err := f.Put(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := metricValue(t, r.metrics, "parquay_file_rows_total"); got != 3 {
+		t.Errorf("%v rows are counted, want 3", got)
+	}
+	if err := f.Put(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("Put() after Discard() = %v, want ErrClosed", err)
+	}
+	if n := r.spool.memory.Load(); n != 0 {
+		t.Errorf("%d bytes are still reserved", n)
+	}
+}
+
+// After a failed write nobody knows where the file ends: nothing more is added, and
+// it is never put, even though the disk works again.
+func TestFailureIsFinal(t *testing.T) {
+	table := kindsTable(t)
+	r := newRig(t, func(c *Config) { c.MemoryFile = 0 })
+	f, err := r.Create(testID("kinds"), table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	group := []*schema.Batch{batchOf(table, someRows(3)...)}
+	if err := f.Append(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
+	r.fs.Inject(crashfs.At(r.fs.Operations(), crashfs.Fail))
+	if err := f.Append(t.Context(), group); !errors.Is(err, crashfs.ErrInjected) {
+		t.Fatalf("Append() = %v, want the disk's error", err)
+	}
+	r.fs.Inject(nil)
+	if err := f.Append(t.Context(), group); !errors.Is(err, crashfs.ErrInjected) {
+		t.Errorf("Append() afterwards = %v, want the first error", err)
+	}
+	if _, err := f.Close(t.Context()); !errors.Is(err, crashfs.ErrInjected) {
+		t.Errorf("Close() afterwards = %v, want the first error", err)
+	}
+	if err := f.Put(t.Context()); !errors.Is(err, crashfs.ErrInjected) || len(r.bucket.objects) > 0 {
+		t.Errorf("Put() afterwards = %v, %d objects", err, len(r.bucket.objects))
+	}
 }
 
 // A file whose bytes are not what was written is not believed (I4).

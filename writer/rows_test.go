@@ -476,9 +476,14 @@ func chunkValues(t testing.TB, c parquet.ColumnChunk, pages *int32) func(func(pa
 				t.Fatal(err)
 			}
 			*pages++
+			first := true
 			for r := page.Values(); ; {
 				n, err := r.ReadValues(buffer)
 				for _, v := range buffer[:n] {
+					if first && v.RepetitionLevel() != 0 {
+						t.Errorf("page %d begins within a row", *pages)
+					}
+					first = false
 					if !yield(v) {
 						return
 					}
