@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -91,5 +92,52 @@ func TestGrowSparingly(t *testing.T) {
 		if used := len(d.Batches("acme")[0].Bytes); calls > 3 || granted > 3*used {
 			t.Errorf("%d events of %d bytes: asked %d times for %d bytes", n, used, calls, granted)
 		}
+	}
+}
+
+// TestGrowWorstCases has bodies whose rows take the most for their text: each grant
+// is asked for before it is needed.
+func TestGrowWorstCases(t *testing.T) {
+	const document = `{"type": "object", "properties": {
+		"id": {"type": "string", "x-role": "id"}, "time": {"type": "string", "format": "date-time", "x-role": "time"},
+		"l": {"type": "array", "items": {"type": "string"}}, "m": {"type": "object", "additionalProperties": {"type": "string"}},
+		"a": {"type": "integer"}, "b": {"type": "integer"}, "c": {"type": "integer"}, "d": {"type": "integer"}
+	}}`
+	const narrow = `{"type": "object", "additionalProperties": false, "properties": {
+		"time": {"type": "integer", "format": "date-time", "x-role": "time"}
+	}}`
+	var hours strings.Builder // each event a batch of its own, with all that a batch has
+	for i := range 500 {
+		fmt.Fprintf(&hours, `{"time":%d}`, receipt.Add(-time.Duration(i)*time.Hour).UnixMilli())
+	}
+	for _, tt := range []struct{ name, document, body string }{
+		{"ids", document, strings.Repeat("{}", 3000)},
+		{"empty elements", document, `{"l":["` + strings.Repeat(`","`, 3000) + `"]}`},
+		{"late columns", document, strings.Repeat(`{"id":""}`, 5000) + `{"a":1,"b":2,"c":3,"d":4}`},
+		{"refusals", document, strings.Repeat("1 ", 500) + `{"a":"` + strings.Repeat("\xff", 9000) + `"}`},
+		{"too large", document, `"` + strings.Repeat("\xff", 30_000) + `"`},
+		{"long messages", `{"type": "object", "properties": {"p": {"type": "string", "pattern": "` + strings.Repeat("x", 400) + `"}}}`, strings.Repeat(`{"p":""}`, 3000)},
+		{"hours", narrow, hours.String()},
+	} {
+		d := NewDecoder(compile(t, tt.document), Limits{MaxEvent: 30_000, Late: 1000 * time.Hour})
+		granted := 0
+		check := func(used int) {
+			if used > granted {
+				t.Fatalf("%s: %d bytes of %d granted", tt.name, used, granted)
+			}
+		}
+		err := d.Decode([]byte(tt.body), receipt, func(n int) error {
+			check(d.rows.Size() + d.refused.Size())
+			granted += n
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := 0
+		for _, b := range d.Batches("acme") {
+			used += len(b.Bytes)
+		}
+		check(used)
 	}
 }

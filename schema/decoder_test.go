@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -294,6 +295,7 @@ func TestLimits(t *testing.T) {
 		{"required null", closed, `{"b":true,"a":null}`, "a", sampleLimits, CodeRequired},
 		{"unknown", closed, `{"b":true,"a":[],"x":null}`, "x", sampleLimits, CodeUnknownField},
 		{"just late enough", timed, `{"time":1795416300123}`, "", Limits{100, time.Hour, time.Minute}, CodeTooLate},
+		{"just not too late", timed, `{"time":"2026-11-23T06:45:00.123456Z"}`, "", Limits{100, time.Hour, time.Minute}, ""},
 		{"not too late", timed, `{"time":1795416300124}`, "", Limits{100, time.Hour, time.Minute}, ""},
 		{"early", timed, `{"time":"2026-11-23T07:46:00.123456Z"}`, "", Limits{100, time.Hour, time.Minute}, ""},
 		{"too early", timed, `{"time":"2026-11-23T07:46:00.123457Z"}`, "", Limits{100, time.Hour, time.Minute}, CodeTooEarly},
@@ -550,6 +552,33 @@ func TestManyErrors(t *testing.T) {
 	}
 	if last := d.Errors()[MaxErrors-1]; last.Index != MaxErrors-1 {
 		t.Errorf("the last error has index %d", last.Index)
+	}
+}
+
+// TestPatternMemo gives a pattern two texts that its memo keeps in the same place.
+func TestPatternMemo(t *testing.T) {
+	d := NewDecoder(compile(t, shapes), sampleLimits)
+	if err := d.Decode([]byte(`{"p":"aaaaa"}{"p":"aaaaa"}{"p":"axaaa"}{"p":"aaaaa"}`), receipt, noLimit); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Errors(); len(got) != 1 || got[0].Index != 2 || got[0].Code != CodePattern {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestScan puts one byte of each class at every place of texts of every length.
+func TestScan(t *testing.T) {
+	for n := range 80 {
+		for at := range n {
+			for _, c := range []byte{0, 0x1f, ' ', '!', '\\', 0x7f, 0x80, 0xff} {
+				text := bytes.Repeat([]byte{'a'}, n)
+				text[at] = c
+				high, control, escape := scan(text)
+				if high != (c >= 0x80) || control != (c < ' ') || escape != (c == '\\') {
+					t.Fatalf("byte %#x at %d of %d: %v %v %v", c, at, n, high, control, escape)
+				}
+			}
+		}
 	}
 }
 

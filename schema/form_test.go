@@ -251,6 +251,25 @@ func TestFormCorrupt(t *testing.T) {
 	})
 }
 
+// TestFormRequired refuses a row without a value in a required column, from bytes
+// and by hand.
+func TestFormRequired(t *testing.T) {
+	table := wide(t)
+	c := NewColumns(table)
+	form := c.AppendTo(nil)
+	form[4] = 1 // a row, and no column with a value
+	if err := c.AppendBatch(form); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("EndRow ended a row without its required values")
+		}
+	}()
+	c.SetInt64(table.Index(ReceivedAt), 1)
+	c.EndRow()
+}
+
 // TestSectionInvalid gives each check of a section the bytes that it alone refuses.
 func TestSectionInvalid(t *testing.T) {
 	u32 := func(values ...uint32) (b []byte) {
@@ -274,7 +293,7 @@ func TestSectionInvalid(t *testing.T) {
 		{"some", Bool, modeSome, 3, []byte{0b101, 1, 0, 1}, true},
 		{"some of all", Bool, modeSome, 3, []byte{0b111, 1, 0, 1}, false},
 		{"some of none", Bool, modeSome, 3, []byte{0, 0, 0, 0}, false},
-		{"bits beyond the rows", Bool, modeSome, 3, []byte{0b1101, 1, 0, 1}, false},
+		{"bits beyond the rows", Bool, modeSome, 3, []byte{0b1001, 1, 0, 0}, false},
 		{"value in a row without one", Bool, modeSome, 3, []byte{0b101, 1, 1, 1}, false},
 		{"same", Int64, modeSame, 1 << 16, make([]byte, 8), true},
 		{"same beyond the bound", Int64, modeSame, 1<<16 + 1, make([]byte, 8), false},

@@ -181,13 +181,11 @@ func (v *Vector) endElements(row int) {
 	v.ends = v.ends.add(n)
 }
 
-// truncate removes the rows from the given one on, which may hold a value in one
-// row at most, and elements that no row has.
+// truncate removes the row's value, if it has one, and elements that no row has. No
+// row after it may be stored.
 func (v *Vector) truncate(row int) {
 	if v.stored > row {
-		if v.Present(row) {
-			v.present--
-		}
+		v.present--
 		v.stored = row
 		v.bits = v.bits.truncate(row)
 		if w := v.kind.width(); w > 0 {
