@@ -114,7 +114,7 @@ func (d *Disk) begin(h *Header, seq uint64) error {
 	}
 	w.name = header.name()
 	d.grow(w.name, 0) // first, since a Create that fails may have made the file
-	if w.file, err = d.fs.Create(d.path(w.name.String())); err != nil {
+	if w.file, err = d.create(w.name); err != nil {
 		return err
 	}
 	if _, err := w.file.Write(w.buf); err != nil {
@@ -126,6 +126,13 @@ func (d *Disk) begin(h *Header, seq uint64) error {
 		return err
 	}
 	return d.syncDir(d.dir)
+}
+
+func (d *Disk) create(n name) (vfs.File, error) {
+	if d.options.Ahead < 0 {
+		return d.fs.Create(d.path(n.String()))
+	}
+	return d.fs.CreateLog(d.path(n.String()), d.options.Ahead)
 }
 
 // settle makes all that was appended durable.

@@ -112,6 +112,12 @@ func (m *medium) cut(seq uint64, bytes int) {
 	m.replace(file, m.content(file)[:at+bytes])
 }
 
+// append puts bytes behind the last frame of all.
+func (m *medium) append(b []byte) {
+	file, at, frame := m.frame(45)
+	m.replace(file, append(m.content(file)[:at+len(frame)], b...))
+}
+
 // last is the last frame of a segment.
 func (m *medium) last(file string) uint64 {
 	m.t.Helper()
@@ -209,10 +215,22 @@ func TestDamage(t *testing.T) {
 		{"the last frame of all", func(m *medium) { m.flip(45, 30) }, 3, result{Missed: []uint64{45}, Torn: int64(journal.FrameSize(mediumtest.Batches(45)))}},
 		{"half of the last frame of all", func(m *medium) { m.cut(45, 30) }, 3, result{Missed: []uint64{45}, Torn: 30}},
 		{"three bytes of it", func(m *medium) { m.cut(45, 3) }, 3, result{Missed: []uint64{45}, Torn: 3}},
-		{"zeros behind it", func(m *medium) {
-			file, _, _ := m.frame(45)
-			m.replace(file, append(m.content(file), make([]byte, 5000)...))
-		}, 3, result{Torn: 5000}},
+		{"zeros behind it", func(m *medium) { m.append(make([]byte, 5000)) }, 3, fine},
+		{"a few zeros behind it", func(m *medium) { m.append(make([]byte, 5)) }, 3, fine},
+		{"no zeros behind it", func(m *medium) { m.append(nil) }, 3, fine},
+		{"a byte behind zeros", func(m *medium) { m.append(append(make([]byte, 5000), 1)) }, 3, result{Torn: 5001}},
+		{"zeros in the place of a frame", func(m *medium) {
+			file, at, frame := m.frame(5)
+			b := m.content(file)
+			clear(b[at : at+len(frame)])
+			m.replace(file, b)
+		}, 1, result{Missed: []uint64{5}, Lost: 1, Places: 1, Torn: -1}},
+		{"zeros in the place of a segment's last frames", func(m *medium) {
+			file, at, _ := m.frame(8)
+			b := m.content(file)
+			clear(b[at:])
+			m.replace(file, b)
+		}, 1, result{Missed: []uint64{8, 9}, Lost: 2, Places: 1, Torn: -1}},
 		{"a new segment without a byte", func(m *medium) {
 			m.replace(fmt.Sprintf("%s/%s-%08d-%012d.journal", directory, m.inc, 3, 46), nil)
 		}, 3, result{Torn: 0}},
@@ -282,14 +300,12 @@ func TestDamage(t *testing.T) {
 		}, 1, result{Places: 1, Torn: -1}},
 		{"another process's frame", func(m *medium) {
 			alien := journal.AppendFrame(nil, journal.NewIncarnation(), 46, mediumtest.Batches(46))
-			file, _, _ := m.frame(45)
-			m.replace(file, append(m.content(file), alien...))
+			m.append(alien)
 		}, 3, result{Torn: int64(journal.FrameSize(mediumtest.Batches(46)))}},
 
 		// A right checksum over wrong content is no crash.
 		{"a frame of an unknown table", func(m *medium) {
-			file, _, _ := m.frame(45)
-			m.replace(file, journal.AppendFrame(m.content(file), m.inc, 46, []journal.Batch{{Table: 2}}))
+			m.append(journal.AppendFrame(nil, m.inc, 46, []journal.Batch{{Table: 2}}))
 		}, 3, result{Places: 1, Torn: -1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -345,13 +361,9 @@ func TestDamageAddress(t *testing.T) {
 func TestFrameInsideFrame(t *testing.T) {
 	m := newMedium(t)
 	forged := journal.AppendFrame(nil, m.inc, 47, []journal.Batch{{Tenant: "victim", Rows: 1}})
-	file, _, _ := m.frame(45)
-	content := m.content(file)
-	at := len(content)
-	content = journal.AppendFrame(content, m.inc, 46, []journal.Batch{{Tenant: "mallory", Rows: 1, Bytes: forged}})
-	content[at+25] ^= 1 // of the batch's length
-	content = journal.AppendFrame(content, m.inc, 47, mediumtest.Batches(47))
-	m.replace(file, content)
+	content := journal.AppendFrame(nil, m.inc, 46, []journal.Batch{{Tenant: "mallory", Rows: 1, Bytes: forged}})
+	content[25] ^= 1 // of the batch's length
+	m.append(journal.AppendFrame(content, m.inc, 47, mediumtest.Batches(47)))
 	got, damage := m.read(3, 34, 47)
 	want := result{Missed: []uint64{46}, Lost: 1, Places: 1, Torn: -1}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -363,13 +375,12 @@ func TestFrameInsideFrame(t *testing.T) {
 // the segment twice.
 func TestForgedHeaders(t *testing.T) {
 	m := newMedium(t)
-	file, _, _ := m.frame(45)
-	content := append(m.content(file), 0) // so that no frame is expected where they begin
+	content := []byte{1} // so that no frame is expected where they begin
 	head := journal.AppendFrame(nil, m.inc, 46, []journal.Batch{{Bytes: make([]byte, 1<<20)}})[:24]
 	for range 100_000 {
 		content = append(content, head...)
 	}
-	m.replace(file, content)
+	m.append(content)
 	var read int64
 	m.Inject(func(op crashfs.Op) crashfs.Outcome {
 		if op.Kind == crashfs.Read {
@@ -389,9 +400,8 @@ func TestForgedHeaders(t *testing.T) {
 // Bytes that look like the start of frames cost one look each.
 func TestFalseMagic(t *testing.T) {
 	m := newMedium(t)
-	file, _, _ := m.frame(45)
-	content := append(m.content(file), bytes.Repeat([]byte("\xffPQF"), 1<<18)...)
-	m.replace(file, content)
+	content := bytes.Repeat([]byte("\xffPQF"), 1<<18)
+	m.append(content)
 	var read int64
 	m.Inject(func(op crashfs.Op) crashfs.Outcome {
 		if op.Kind == crashfs.Read {

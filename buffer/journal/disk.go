@@ -30,6 +30,11 @@ type Options struct {
 	// Reserve is what Free holds back. The default is MaxSegment: whatever was
 	// admitted when the disk was about to be full still fits.
 	Reserve int64
+	// Ahead is how many bytes at a time a segment is written ahead with zeros, see
+	// vfs.FS.CreateLog. The default is 1 MiB: dozens to thousands of syncs for one
+	// that commits a length, and little to waste on a window of a few frames.
+	// Negative means not at all.
+	Ahead int
 	// Synced is called with the duration of every sync that Append waits for.
 	Synced func(time.Duration)
 }
@@ -91,6 +96,9 @@ func OpenDisk(fsys vfs.FS, dir string, inc Incarnation, options Options) (*Disk,
 	}
 	if options.Reserve <= 0 {
 		d.options.Reserve = MaxSegment
+	}
+	if options.Ahead == 0 {
+		d.options.Ahead = 1 << 20
 	}
 	d.mu.windows = map[WindowID]*window{}
 	if err := fsys.MkdirAll(dir); err != nil {
@@ -168,7 +176,8 @@ func (d *Disk) grow(n name, bytes int64) {
 // left alone.
 func (d *Disk) Unknown() []string { return d.unknown }
 
-// Usage is the number of bytes of all windows. Quarantine does not count: it must
+// Usage is the number of bytes of all windows; zeros written ahead are not counted
+// before another process finds them. Quarantine does not count: it must
 // not keep the journal full for ever.
 func (d *Disk) Usage() int64 {
 	d.mu.Lock()

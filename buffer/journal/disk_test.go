@@ -116,7 +116,7 @@ func TestOpenErrors(t *testing.T) {
 func TestUsageAndFree(t *testing.T) {
 	fsys := crashfs.New(1)
 	fsys.Limit(100_000)
-	options := journal.Options{SegmentBytes: 2000, Reserve: 30_000}
+	options := journal.Options{SegmentBytes: 2000, Reserve: 30_000, Ahead: -1}
 	p := mediumtest.Start(t, storage(fsys, directory, options))
 	p.Fill(1, 50)
 	size := func() (bytes int64) {
@@ -340,7 +340,7 @@ func TestSegments(t *testing.T) {
 	dir := t.TempDir()
 	synced := 0
 	p := mediumtest.Start(t, storage(vfs.OS{}, dir, journal.Options{
-		SegmentBytes: 2000, Synced: func(time.Duration) { synced++ },
+		SegmentBytes: 2000, Ahead: -1, Synced: func(time.Duration) { synced++ },
 	}))
 	id := p.Fill(1, 40)
 	p.Stop()

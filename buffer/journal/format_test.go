@@ -40,7 +40,7 @@ func example(t *testing.T) (file string, content []byte, frames []journal.Frame)
 		{Sequence: 42, Batches: []journal.Batch{}},
 	}
 	fsys := crashfs.New(1)
-	d, err := journal.OpenDisk(fsys, "journal", inc, journal.Options{})
+	d, err := journal.OpenDisk(fsys, "journal", inc, journal.Options{Ahead: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

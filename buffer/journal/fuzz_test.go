@@ -3,6 +3,7 @@ package journal_test
 // This file damages windows at random.
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -56,11 +57,10 @@ func newOriginal(f *testing.F) *original {
 		if err != nil {
 			f.Fatal(err)
 		}
-		at := len(content)
-		for _, frame := range slices.Backward(frames) {
-			size := journal.FrameSize(frame.Batches)
-			o.spans[frame.Sequence] = span{name, at - size, at}
-			at -= size
+		for _, frame := range frames {
+			b := journal.AppendFrame(nil, o.inc, frame.Sequence, frame.Batches)
+			at := bytes.Index(content, b)
+			o.spans[frame.Sequence] = span{name, at, at + len(b)}
 		}
 	}
 	return o

@@ -41,10 +41,14 @@ func (s *scan) close() error {
 // the search goes on behind its frame and what a client wrote into that is never
 // taken for a frame. Elsewhere only a right checksum is believed.
 func (s *scan) find(r *reader, limit uint64) (head, bool) {
-	for s.offset+frameMinimum <= s.view.size {
+	for s.offset < s.view.size {
 		rest := s.view.size - s.offset
-		h, ok := readHead(r.inc, s.view.at(s.offset, frameHead))
+		h, ok := readHead(r.inc, s.view.at(s.offset, int(min(frameHead, rest))))
 		if !ok {
+			if s.trusted && s.blank() {
+				s.view.size = s.offset // what was written ahead is not a part of it
+				break
+			}
 			s.search()
 			continue
 		}
@@ -93,6 +97,19 @@ func (s *scan) search() {
 		}
 		s.offset += int64(len(b) - len(frameMagic) + 1)
 	}
+	s.offset = s.view.size
+}
+
+// blank says whether there is nothing but zeros from offset on.
+func (s *scan) blank() bool {
+	for at := s.offset; at < s.view.size; {
+		b := s.view.ahead(at, 1)
+		if len(bytes.TrimLeft(b, "\x00")) > 0 {
+			return false
+		}
+		at += int64(len(b))
+	}
+	return s.view.fault == nil || s.view.faultAt < s.offset
 }
 
 // bad says whether bytes before offset are neither header nor frame.

@@ -22,17 +22,24 @@ type OS struct{}
 
 var _ FS = OS{}
 
-// Create makes a new file. O_EXCL is what keeps anyone from appending to a file
-// that an earlier process has left with a torn tail.
+// Create makes a new file.
 func (OS) Create(name string) (File, error) {
-	return openFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR)
+	f, err := create(name)
+	if err != nil {
+		return nil, err
+	}
+	return &file{f}, nil
+}
+
+// create makes a new file. O_EXCL is what keeps anyone from appending to a file that
+// an earlier process has left with a torn tail.
+func create(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 }
 
 // Open opens a file for reading.
-func (OS) Open(name string) (File, error) { return openFile(name, os.O_RDONLY) }
-
-func openFile(name string, flag int) (File, error) {
-	f, err := os.OpenFile(name, flag, fileMode)
+func (OS) Open(name string) (File, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}

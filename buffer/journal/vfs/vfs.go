@@ -43,6 +43,13 @@ type FS interface {
 	// name is taken. The name is durable after SyncDir of its directory.
 	Create(name string) (File, error)
 
+	// CreateLog is Create for a file that is synced after nearly every Write. It
+	// is written ahead with zeros, up to the next multiple of ahead bytes, so that
+	// most syncs find the length unchanged and have only the bytes to write; the
+	// file ends in less than ahead zeros. Large writes are not worth it: after one
+	// of a quarter of ahead there may be none.
+	CreateLog(name string, ahead int) (File, error)
+
 	// Open opens a file for reading. Sync works on it too: it makes durable what
 	// other descriptors, of this process or an earlier one, have written.
 	Open(name string) (File, error)

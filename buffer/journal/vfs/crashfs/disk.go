@@ -16,6 +16,9 @@ import (
 // block is what a disk writes as a whole.
 const block = 512
 
+// mostAhead bounds the zeros that a log is written ahead with.
+const mostAhead = 4 * block
+
 // mostOld bounds the blocks of removed files that may show up again.
 const mostOld = 64
 

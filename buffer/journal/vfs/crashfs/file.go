@@ -15,7 +15,15 @@ import (
 )
 
 // Create makes a new file.
-func (f *FS) Create(name string) (vfs.File, error) {
+func (f *FS) Create(name string) (vfs.File, error) { return f.create(name, 0) }
+
+// CreateLog makes a file that is written ahead, but never more than a few blocks,
+// which is enough to be wrong.
+func (f *FS) CreateLog(name string, ahead int) (vfs.File, error) {
+	return f.create(name, min(ahead, mostAhead))
+}
+
+func (f *FS) create(name string, ahead int) (vfs.File, error) {
 	var opened *file
 	err := f.do(Create, name, func() error {
 		dir, base, err := f.disk.parent(Create, name)
@@ -27,7 +35,7 @@ func (f *FS) Create(name string) (vfs.File, error) {
 		}
 		n := &inode{dirty: map[int]bool{}}
 		f.disk.edit(true, edit{dir, base, n})
-		opened = &file{fs: f, inode: n, name: name, writable: true}
+		opened = &file{fs: f, inode: n, name: name, writable: true, ahead: ahead}
 		return nil
 	}, nil)
 	if err != nil {
@@ -271,6 +279,7 @@ type file struct {
 	inode    *inode
 	name     string
 	writable bool
+	ahead    int // of a log: it grows to multiples of this
 
 	// Guarded by disk.mu.
 	offset int
@@ -296,9 +305,14 @@ func (f *file) Write(p []byte) (n int, err error) {
 	offset := f.offset
 	f.fs.disk.mu.Unlock()
 	err = f.do(Write, int64(offset), len(p), func() error {
-		fits := int(min(int64(len(p)), max(0, f.fs.disk.limit-f.fs.disk.used())))
-		if n = f.write(p[:fits]); n < len(p) {
+		if n = f.write(p); n < len(p) {
 			return pathError(Write, f.name, syscall.ENOSPC)
+		}
+		if f.ahead > 0 && n < f.ahead/4 && f.offset == len(f.inode.data) {
+			zeros := (f.ahead - f.offset%f.ahead) % f.ahead
+			if f.put(make([]byte, zeros)) < zeros {
+				return pathError(Write, f.name, syscall.ENOSPC)
+			}
 		}
 		return nil
 	}, func() {
@@ -307,18 +321,26 @@ func (f *file) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
+// write puts bytes at the offset and moves that.
 func (f *file) write(p []byte) int {
+	n := f.put(p)
+	f.offset += n
+	return n
+}
+
+// put puts bytes at the offset, as many as the disk has room for.
+func (f *file) put(p []byte) int {
 	n := f.inode
-	to := f.offset + len(p)
+	room := max(0, f.fs.disk.limit-f.fs.disk.used())
+	to := int(min(int64(f.offset+len(p)), int64(len(n.data))+room))
 	if to > len(n.data) {
 		n.data = append(n.data, make([]byte, to-len(n.data))...)
 	}
-	copy(n.data[f.offset:], p)
-	for b := f.offset / block; b*block < to; b++ {
+	written := copy(n.data[f.offset:to], p)
+	for b := f.offset / block; b*block < f.offset+written; b++ {
 		n.dirty[b] = true
 	}
-	f.offset = to
-	return len(p)
+	return written
 }
 
 // ReadAt reads what was written, synced or not.

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) (fsys vfs.FS, dir string)) {
 	}{
 		{"create", testCreate},
 		{"write", testWrite},
+		{"log", testLog},
 		{"open", testOpen},
 		{"link", testLink},
 		{"rename", testRename},
@@ -118,6 +119,38 @@ func testWrite(t *testing.T, s suite) {
 	if err := f.Sync(); err == nil {
 		t.Fatal("a closed file was synced")
 	}
+}
+
+func testLog(t *testing.T, s suite) {
+	const ahead = 4096
+	f, err := s.CreateLog(s.path("a"), ahead)
+	s.want(err, nil)
+	_, err = s.CreateLog(s.path("a"), ahead)
+	s.want(err, fs.ErrExist)
+	var all []byte
+	for i := range 60 {
+		p := bytes.Repeat([]byte{byte(i + 1)}, i*i)
+		n, err := f.Write(p)
+		s.want(err, nil)
+		if n != len(p) {
+			t.Fatalf("wrote %d bytes of %d", n, len(p))
+		}
+		s.want(f.Sync(), nil)
+		all = append(all, p...)
+		info, err := s.Stat(s.path("a"))
+		s.want(err, nil)
+		zeros := int(info.Size()) - len(all)
+		if zeros < 0 || zeros >= ahead {
+			t.Fatalf("%d zeros behind %d bytes", zeros, len(all))
+		}
+		got := make([]byte, info.Size())
+		_, err = f.ReadAt(got, 0)
+		s.want(err, nil)
+		if !bytes.Equal(got[:len(all)], all) || !bytes.Equal(got[len(all):], make([]byte, zeros)) {
+			t.Fatalf("%d bytes were written, and %d zeros, and something else is read", len(all), zeros)
+		}
+	}
+	s.want(f.Close(), nil)
 }
 
 func testOpen(t *testing.T, s suite) {
