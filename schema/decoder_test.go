@@ -383,6 +383,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{`[`, 1, 0, ""},
 		{`[,`, 1, 0, ""},
 		{"\x00", 0, 0, ""},
+		{`"` + strings.Repeat(`\`, 32), 33, 0, ""},
+		{`{}"` + strings.Repeat(`\`, 64), 67, 1, ""},
 		{strings.Repeat("[", 1<<20), 10_001, 0, ""},
 		{`{"a":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}", 0, 0, ""},
 	} {

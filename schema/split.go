@@ -176,7 +176,7 @@ func (d *Decoder) isWhole(text []byte) bool {
 // value decodes the value at an offset, whatever it is, and returns its end.
 func (d *Decoder) value(body []byte, at int) (end int, err error) {
 	start, n := decoder.Skip(body[at:])
-	if start < 0 {
+	if start < 0 || at+n == len(body) && !isClosed(body[at+start:]) {
 		offset, message := explain(body[at:])
 		return 0, d.syntaxError(body, at, at+offset, message)
 	}
@@ -202,6 +202,24 @@ func (d *Decoder) value(body []byte, at int) (end int, err error) {
 		}
 	}
 	return at + n, d.settle(text, f)
+}
+
+// isClosed says whether a value that the body ends with has ended itself, if it is
+// a string. Where a run of backslashes up to the body's end fills a block of 32
+// bytes, sonic (1.15.5) takes an open string for a closed one.
+func isClosed(text []byte) bool {
+	if text[0] != '"' {
+		return true
+	}
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return true
+		}
+	}
+	return false
 }
 
 // settle makes the event that was walked a row, or undoes and rejects it.
