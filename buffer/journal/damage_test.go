@@ -470,3 +470,36 @@ func TestUnreadable(t *testing.T) {
 		})
 	}
 }
+
+// Bytes that can't be read are not taken for the zeros behind the last frame.
+func TestUnreadableIsNotBlank(t *testing.T) {
+	fsys := crashfs.New(1)
+	p := mediumtest.Start(t, storage(fsys, directory, journal.Options{Ahead: -1}))
+	id := p.Fill(1, 1)
+	// The next frame ends where the third page begins, which can't be read.
+	batch := journal.Batch{Tenant: "acme", Rows: 1}
+	batch.Bytes = make([]byte, 2*4096-int(p.Usage())-journal.FrameSize([]journal.Batch{batch}))
+	frame := journal.AppendFrame(nil, p.Incarnation, 2, []journal.Batch{batch})
+	if err := p.Medium.Append(p.Header(1), 2, frame, true); err != nil {
+		t.Fatal(err)
+	}
+	p.Sequence = 2
+	p.Fill(1, 3)
+	p.Stop()
+	m, _ := next(t, fsys)
+	fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+		if op.Kind == crashfs.Read && op.Offset+int64(op.Bytes) > 2*4096 {
+			return crashfs.Fail
+		}
+		return crashfs.Done
+	})
+	r, err := m.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	frames, err := mediumtest.ReadAll(r)
+	if damage := r.Damage(); err != nil || len(frames) != 2 || len(damage) != 1 || damage[0].Offset != 2*4096 {
+		t.Errorf("%d frames, damage %v, %v", len(frames), damage, err)
+	}
+}

@@ -17,8 +17,8 @@ package journal
 //	     8  the name, then the document
 //	    checksum  4  CRC-32C of all bytes before
 //
-// Frames follow without a gap, and zeros after the last. The magic, the length, the version, what the name
-// says, and the checksum stay where they are in every version.
+// Frames follow without a gap, and zeros after the last. The magic, the length, the
+// version, what the name says, and the checksum stay where they are in every version.
 
 import (
 	"errors"

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // Modes of what is made: other users have no business with events.
@@ -73,33 +72,11 @@ func (OS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
 // Stat describes a file.
 func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
-// MkdirAll makes a directory and its parents from the top down, each durable
-// before the next. So when a crash leaves a part of the path, only the deepest
-// directory of that part can be a name that a power loss takes away: its parent
-// is synced even though we did not make it.
-func (o OS) MkdirAll(dir string) error {
-	dir = filepath.Clean(dir)
-	info, err := os.Stat(dir)
-	switch {
-	case err == nil && !info.IsDir():
-		return &fs.PathError{Op: "mkdir", Path: dir, Err: fs.ErrExist}
-	case err == nil:
-		err := o.SyncDir(filepath.Dir(dir))
-		if errors.Is(err, fs.ErrPermission) {
-			return nil // not ours to list, so not ours to have made
-		}
-		return err
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := o.MkdirAll(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return o.SyncDir(filepath.Dir(dir))
-}
+// MkdirAll makes a directory and its parents.
+func (o OS) MkdirAll(dir string) error { return MakeDirs(o, dir) }
+
+// Mkdir makes one directory. Its name is durable after SyncDir of its parent.
+func (OS) Mkdir(dir string) error { return os.Mkdir(dir, dirMode) }
 
 // SyncDir makes a directory's entries durable. A file system that can't do it
 // (EINVAL) can't keep what we promise: that is an error, not a shrug.

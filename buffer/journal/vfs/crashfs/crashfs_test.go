@@ -346,6 +346,31 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// A directory that MkdirAll says is there stays, whoever made it and however far
+// that process came.
+func TestMkdirAllIsDurable(t *testing.T) {
+	for k, more := 0, true; more; k++ {
+		for seed := range uint64(20) {
+			fsys := crashfs.New(seed)
+			fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+				if op.N == k {
+					fsys.Kill()
+				}
+				return crashfs.Done
+			})
+			_ = fsys.MkdirAll("a/b/c")
+			more = fsys.Operations() > k
+			fsys.Kill()
+			fsys = fsys.Reopen()
+			must(t, fsys.MkdirAll("a/b/c"))
+			fsys.Crash()
+			if _, err := fsys.Reopen().Stat("a/b/c"); err != nil {
+				t.Fatalf("killed at %d, seed %d: %v", k, seed, err)
+			}
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	fsys := crashfs.New(1)
 	fsys.Limit(1000)

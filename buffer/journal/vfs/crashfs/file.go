@@ -3,7 +3,6 @@ package crashfs
 // This file is the operations.
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -132,21 +131,11 @@ func (f *FS) Remove(name string) error {
 }
 
 // MkdirAll makes directories from the top down, each durable before the next.
-func (f *FS) MkdirAll(dir string) error {
-	dir = clean(dir)
-	info, err := f.Stat(dir)
-	switch {
-	case err == nil && !info.IsDir():
-		return pathError(Mkdir, dir, fs.ErrExist)
-	case err == nil:
-		return f.SyncDir(path.Dir(dir))
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := f.MkdirAll(path.Dir(dir)); err != nil {
-		return err
-	}
-	err = f.do(Mkdir, dir, func() error {
+func (f *FS) MkdirAll(dir string) error { return vfs.MakeDirs(f, dir) }
+
+// Mkdir makes one directory.
+func (f *FS) Mkdir(dir string) error {
+	return f.do(Mkdir, dir, func() error {
 		parent, base, err := f.disk.parent(Mkdir, dir)
 		if err != nil {
 			return err
@@ -157,10 +146,6 @@ func (f *FS) MkdirAll(dir string) error {
 		f.disk.edit(true, edit{parent, base, newDir()})
 		return nil
 	}, nil)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return f.SyncDir(path.Dir(dir))
 }
 
 // ReadDir lists a directory, sorted by name.
