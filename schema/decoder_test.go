@@ -117,8 +117,10 @@ func TestValues(t *testing.T) {
 		{`{"a":[]}`, `a=[]`},
 		{`{"a":["x","y","x"]}`, `a=[x y x]`},
 		{`{"x":1,"s":"ab","y":null}`, `s=ab _extra={"x":1,"y":null}`},
-		{`{"x":{"a":[1.50,{"b":"\u0007\b\f\n\r\t\"\\\/é"},[],{}],"c":[[true,false]]},"y":""}`,
-			`_extra={"x":{"a":[1.50,{"b":"\u0007\b\f\n\r\t\"\\/é"},[],{}],"c":[[true,false]]},"y":""}`},
+		{
+			`{"x":{"a":[1.50,{"b":"\u0007\b\f\n\r\t\"\\\/é"},[],{}],"c":[[true,false]]},"y":""}`,
+			`_extra={"x":{"a":[1.50,{"b":"\u0007\b\f\n\r\t\"\\/é"},[],{}],"c":[[true,false]]},"y":""}`,
+		},
 		{`{"x":123456789012345678901234567890,"y":-0.10e+2}`, `_extra={"x":123456789012345678901234567890,"y":-0.10e+2}`},
 		{`{"q\"\\":1}`, `_extra={"q\"\\":1}`},
 		{`{"x":",[","y":"{","z":":"}`, `_extra={"x":",[","y":"{","z":":"}`},
@@ -606,5 +608,11 @@ func TestDecodeAllocations(t *testing.T) {
 	many, few := allocations(sampleEvents(1000)), allocations(sampleEvents(500))
 	if many != 0 || few != 0 {
 		t.Errorf("%v allocations for 1000 events, %v for 500, want none", many, few)
+	}
+
+	// What is not ours: sonic allocates each string that has escapes.
+	escaped := strings.Repeat(`{"type":"a.b","error_reason":"\"x\"","_\n":"\u00e9"}`+"\n", 100)
+	if got := allocations([]byte(escaped)); got > 300 {
+		t.Errorf("%v allocations for 300 strings with escapes", got)
 	}
 }

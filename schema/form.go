@@ -26,7 +26,6 @@ const (
 	modeAll              // every row has one
 	modeSome             // some have: a bitmap comes first
 	modeSame             // every row has the same value of fixed width, stored once
-	modes
 )
 
 // AppendTo appends the byte form of all rows to dst.
