@@ -57,11 +57,12 @@ func (v *view) load(off int64, n int) {
 		return
 	}
 	// Once more, page by page: one that can't be read shall not cost the others.
-	for i := 0; i < size; i += page {
-		part := v.buf[i:min(i+page, size)]
-		if read, err := v.file.ReadAt(part, off+int64(i)); read < len(part) {
-			v.lose(i, part[read:], err)
+	for i := 0; i < size; {
+		to := min(i+page-int((off+int64(i))%page), size)
+		if read, err := v.file.ReadAt(v.buf[i:to], off+int64(i)); read < to-i {
+			v.lose(i, v.buf[i+read:to], err)
 		}
+		i = to
 	}
 }
 
