@@ -20,7 +20,6 @@ type writer struct {
 	begins uint64 // sequence of its first frame
 	ended  bool   // nothing may join it
 	next   uint64 // sequence of the next frame; 0 before the first
-	buf    []byte // for headers
 	parsed []Batch
 }
 
@@ -108,8 +107,8 @@ func (d *Disk) begin(h *Header, seq uint64) error {
 		d.mu.Unlock()
 	}
 	header := header{Header: *h, begins: w.begins, first: seq}
-	var err error
-	if w.buf, err = header.append(w.buf[:0]); err != nil {
+	bytes, err := header.append(nil)
+	if err != nil {
 		return err
 	}
 	w.name = header.name()
@@ -117,10 +116,10 @@ func (d *Disk) begin(h *Header, seq uint64) error {
 	if w.file, err = d.create(w.name); err != nil {
 		return err
 	}
-	if _, err := w.file.Write(w.buf); err != nil {
+	if _, err := w.file.Write(bytes); err != nil {
 		return err
 	}
-	w.size, w.dirty = int64(len(w.buf)), true
+	w.size, w.dirty = int64(len(bytes)), true
 	d.grow(w.name, w.size)
 	if err := d.settle(); err != nil {
 		return err

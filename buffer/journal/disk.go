@@ -177,8 +177,8 @@ func (d *Disk) grow(n name, bytes int64) {
 func (d *Disk) Unknown() []string { return d.unknown }
 
 // Usage is the number of bytes of all windows; zeros written ahead are not counted
-// before another process finds them. Quarantine does not count: it must
-// not keep the journal full for ever.
+// before another process finds them. Quarantine does not count: it must not keep
+// the journal full for ever.
 func (d *Disk) Usage() int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
