@@ -27,17 +27,17 @@ import (
 	"parquay/server"
 )
 
-// failingFS is the real file system until fail is set: from then on no sync in the
-// journal succeeds.
+// failingFS is the real file system until fail is set: from then on no sync of a
+// segment succeeds.
 type failingFS struct {
 	vfs.OS
 	fail atomic.Bool
 }
 
-func (f *failingFS) Create(name string) (vfs.File, error) {
-	file, err := f.OS.Create(name)
-	if err != nil || filepath.Base(filepath.Dir(name)) != "journal" {
-		return file, err
+func (f *failingFS) CreateLog(name string, ahead int) (vfs.File, error) {
+	file, err := f.OS.CreateLog(name, ahead)
+	if err != nil {
+		return nil, err
 	}
 	return &failingFile{file, f}, nil
 }
@@ -111,7 +111,7 @@ func TestGatewayFailsClosed(t *testing.T) {
 	}
 	fsys.fail.Store(true)
 	if status, text := request(t, "POST", events, `{"type":"message.sent","id":"after"}`); status != 503 {
-		t.Errorf("an event that was not synced was answered %d %s", status, text)
+		t.Fatalf("an event that was not synced was answered %d %s", status, text)
 	}
 	err := <-ended
 	if !errors.Is(err, errJournal) || !errors.Is(err, syscall.EIO) {

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"halt":  cmdHalt,
 			"post":  cmdPost,
 			"get":   cmdGet,
+			"spoil": cmdSpoil,
 		},
 	})
 }
@@ -118,6 +119,16 @@ func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
 	answer, err := http.Get(args[0])
 	ts.Check(err)
 	printAnswer(ts, answer)
+}
+
+// cmdSpoil damages the last frame of a segment, or, in a segment that has grown
+// since, the frame that was the last one in an earlier copy: spoil FILE [COPY].
+func cmdSpoil(ts *testscript.TestScript, _ bool, args []string) {
+	data := []byte(ts.ReadFile(args[0]))
+	like := ts.ReadFile(args[len(args)-1])
+	end := len(strings.TrimRight(like, "\x00")) // segments are written ahead with zeros
+	data[end-20] ^= 0xff
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
 func printAnswer(ts *testscript.TestScript, answer *http.Response) {
