@@ -1,0 +1,303 @@
+package writer
+
+import (
+	"fmt"
+	"hash/crc32"
+	"hash/maphash"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/bloom"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"parquay/schema"
+)
+
+// Chunks larger than a page are cut into pages, never within a row.
+func TestPages(t *testing.T) {
+	table := kindsTable(t)
+	var rows []row
+	for i := range 600 {
+		r := incompressible(i, 4000)
+		var tags []string
+		for j := range i % 7 {
+			tags = append(tags, strings.Repeat(string(rune('a'+j)), 1000)+r["plain"].(string)[:500])
+		}
+		if i%5 > 0 {
+			r["tags"] = append([]string{}, tags...)
+			r["delta"] = r["plain"]
+		}
+		rows = append(rows, r)
+	}
+	data := newRig(t, func(c *Config) { c.MemoryFile = 64 << 20 }).write(t, table, []*schema.Batch{batchOf(table, rows...)})
+	checkRows(t, inOrder(rows), readRows(t, data))
+	checkBounds(t, data)
+	meta := openParquet(t, data).Metadata().RowGroups[0]
+	for _, c := range meta.Columns {
+		m := c.MetaData
+		pages := int32(0)
+		for _, s := range m.EncodingStats {
+			if s.PageType == format.DataPage {
+				pages = s.Count
+			}
+		}
+		switch name := m.PathInSchema[0]; name {
+		case "plain", "delta", "tags":
+			if pages < 2 {
+				t.Errorf("column %s has %d pages in %d bytes", name, pages, m.TotalUncompressedSize)
+			}
+		default:
+			if pages != 1 {
+				t.Errorf("column %s has %d pages", name, pages)
+			}
+		}
+	}
+}
+
+// Pages follow one another without a gap, and their headers add up to what the
+// footer says.
+func TestPageHeaders(t *testing.T) {
+	table := kindsTable(t)
+	rows := repeat(edgeRows(), 100)
+	for i := range rows {
+		rows[i]["tags"] = []string{strings.Repeat("x", 9000), fmt.Sprint(i)}
+	}
+	data := newRig(t, func(c *Config) { c.MemoryFile = 64 << 20 }).write(t, table, []*schema.Batch{batchOf(table, rows...)})
+	for _, c := range openParquet(t, data).Metadata().RowGroups[0].Columns {
+		m := c.MetaData
+		at := m.DataPageOffset
+		if m.DictionaryPageOffset > 0 {
+			at = m.DictionaryPageOffset
+		}
+		begin, plain, values, nulls := at, int64(0), int64(0), int64(0)
+		for at < begin+m.TotalCompressedSize {
+			var h format.PageHeader
+			r := new(thrift.CompactProtocol).NewReaderFromBytes(data[at:])
+			if err := thrift.NewDecoder(r).Decode(&h); err != nil {
+				t.Fatalf("column %v: page header at %d: %v", m.PathInSchema, at, err)
+			}
+			body := data[at+int64(r.BytesRead()):][:h.CompressedPageSize]
+			if uint32(h.CRC) != crc32.ChecksumIEEE(body) {
+				t.Errorf("column %v: the page at %d has another checksum", m.PathInSchema, at)
+			}
+			at += int64(r.BytesRead()) + int64(h.CompressedPageSize)
+			plain += int64(r.BytesRead()) + int64(h.UncompressedPageSize)
+			values += int64(h.DataPageHeader.V.NumValues)
+			nulls += h.DataPageHeader.V.Statistics.NullCount
+		}
+		if at != begin+m.TotalCompressedSize || plain != m.TotalUncompressedSize || values != m.NumValues || nulls != m.Statistics.NullCount {
+			t.Errorf("column %v: its pages end at %d and have %d bytes, %d values, %d nulls; the footer says %d, %d, %d, %d", m.PathInSchema,
+				at, plain, values, nulls, begin+m.TotalCompressedSize, m.TotalUncompressedSize, m.NumValues, m.Statistics.NullCount)
+		}
+	}
+}
+
+// A dictionary whose numbers and values take more than the values alone is not used,
+// even if every value is there twice.
+func TestDictionaryMustPay(t *testing.T) {
+	number := func(distinct, n int, text string) bool {
+		s := values{ends: []uint32{0}}
+		for i := range n {
+			s.text = fmt.Appendf(s.text, "%s%d", text, i%distinct)
+			s.ends = append(s.ends, uint32(len(s.text)))
+		}
+		s.n = n
+		d := dictionary{seed: maphash.MakeSeed()}
+		return d.build(&s, &leaf{kind: schema.String, physical: format.ByteArray})
+	}
+	if number(4000, 9000, "") {
+		t.Error("9000 values of 4 digits, 4000 of them distinct, get a dictionary")
+	}
+	if !number(4000, 9000, "a rather long text") {
+		t.Error("9000 long values, 4000 of them distinct, get no dictionary")
+	}
+}
+
+func TestGatherRefusesARequiredColumnWithoutValue(t *testing.T) {
+	table := kindsTable(t)
+	l, err := newLayout(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.use(l)
+	if err := e.merge([]*schema.Batch{batchOf(table, someRows(3)...)}); err != nil {
+		t.Fatal(err)
+	}
+	leaf := l.leaves[table.Index("i32")] // which no row has
+	if err := e.encodeChunk(new(chunk), &leaf, e.rows); err != nil {
+		t.Fatal(err)
+	}
+	leaf.required, leaf.maxDef = true, 0
+	if err := e.encodeChunk(new(chunk), &leaf, e.rows); err == nil {
+		t.Error("a required column without values was encoded")
+	}
+}
+
+func TestEncodings(t *testing.T) {
+	table := kindsTable(t)
+	const n = 1000
+	encodings := func(value func(i int) row) map[string]format.Encoding {
+		var rows []row
+		for i := range n {
+			rows = append(rows, fill(value(i), i))
+		}
+		data := newRig(t, nil).write(t, table, []*schema.Batch{batchOf(table, rows...)})
+		got := make(map[string]format.Encoding)
+		for _, c := range openParquet(t, data).Metadata().RowGroups[0].Columns {
+			for _, s := range c.MetaData.EncodingStats {
+				if s.PageType == format.DataPage {
+					got[strings.Join(c.MetaData.PathInSchema, ".")] = s.Encoding
+				}
+			}
+		}
+		return got
+	}
+	few := encodings(func(i int) row {
+		v := int64(i % 3)
+		s := fmt.Sprint("value-", v)
+		return row{
+			"word": s, "text": s, "plain": s, "delta": s, "i32": v, "i32_delta": v, "i32_plain": v,
+			"i64_dict": v, "i64_delta": v, "i64_plain": v, "double": float64(v), "double_plain": float64(v), "flag": v % 2,
+			"at": v, "at_dict": v, "price": v, "price_dict": v, "price_delta": v, "tags": []string{s}, "tags_given": []string{s}, "attrs": []string{s, s},
+		}
+	})
+	many := encodings(func(i int) row {
+		v := int64(i) * 7919
+		s := fmt.Sprint("value-", v)
+		return row{
+			"word": s, "text": s, "plain": s, "delta": s, "i32": v, "i32_delta": v, "i32_plain": v,
+			"i64_dict": v, "i64_delta": v, "i64_plain": v, "double": float64(v), "double_plain": float64(v), "flag": v % 2,
+			"at": v, "at_dict": v, "price": v, "price_dict": v, "price_delta": v, "tags": []string{s}, "tags_given": []string{s}, "attrs": []string{s, s},
+		}
+	})
+	const dictionary, plain, numbers, texts = format.RLEDictionary, format.Plain, format.DeltaBinaryPacked, format.DeltaByteArray
+	for _, c := range []struct {
+		column    string
+		few, many format.Encoding
+	}{
+		{"word", dictionary, texts},
+		{"text", dictionary, texts},
+		{"plain", plain, plain},
+		{"delta", texts, texts},
+		{"i32", dictionary, numbers},
+		{"i32_delta", numbers, numbers},
+		{"i32_plain", plain, plain},
+		{"i64_dict", dictionary, numbers},
+		{"i64_delta", numbers, numbers},
+		{"i64_plain", plain, plain},
+		{"double", dictionary, plain},
+		{"double_plain", plain, plain},
+		{"flag", plain, plain},
+		{"at", numbers, numbers},
+		{"at_dict", dictionary, numbers},
+		{"time", numbers, numbers},
+		{"received_at", numbers, numbers},
+		{"price", dictionary, numbers},
+		{"price_dict", dictionary, numbers},
+		{"price_delta", numbers, numbers},
+		{"tags.list.element", dictionary, texts},
+		{"tags_given.list.element", plain, plain},
+		{"attrs.key_value.key", dictionary, texts},
+		{"attrs.key_value.value", dictionary, texts},
+		{"attrs_given.key_value.key", plain, plain},
+		{"_extra", plain, plain},
+	} {
+		if few[c.column] != c.few || many[c.column] != c.many {
+			t.Errorf("column %s is stored as %v for few values and %v for many, want %v and %v",
+				c.column, few[c.column], many[c.column], c.few, c.many)
+		}
+	}
+}
+
+func TestDictionaryStaysWithinItsPage(t *testing.T) {
+	var s values
+	s.ends = append(s.ends, 0)
+	text := strings.Repeat("x", 1000)
+	for range 3 { // every value three times, so that it would pay
+		for i := range 1100 { // 1.1 MB of distinct values
+			s.text = fmt.Appendf(s.text, "%04d%s", i, text)
+			s.ends = append(s.ends, uint32(len(s.text)))
+		}
+	}
+	s.n = len(s.ends) - 1
+	d := dictionary{seed: maphash.MakeSeed()}
+	l := &leaf{kind: schema.String, physical: format.ByteArray}
+	if d.build(&s, l) {
+		t.Errorf("a dictionary of %d bytes, the bound is %d", d.size, maxDictionaryBytes)
+	}
+	s.n = 1000
+	for i := range s.n {
+		copy(s.text[s.ends[i]:], "0000")
+	}
+	if !d.build(&s, l) || len(d.first) != 1 {
+		t.Error("no dictionary of one value")
+	}
+}
+
+func TestBloomFilter(t *testing.T) {
+	table := kindsTable(t)
+	for _, n := range []int{minFilterValues - 1, minFilterValues} {
+		var rows []row
+		for i := range n {
+			rows = append(rows, fill(row{}, i))
+		}
+		f := openParquet(t, newRig(t, nil).write(t, table, []*schema.Batch{batchOf(table, rows...)}))
+		for i, c := range f.RowGroups()[0].ColumnChunks() {
+			filter := c.BloomFilter()
+			if i != table.IDColumn() || n < minFilterValues {
+				if filter != nil {
+					t.Errorf("leaf %d of %d rows has a bloom filter", i, n)
+				}
+				continue
+			}
+			if filter == nil {
+				t.Fatal("no bloom filter on the ids")
+			}
+			false1 := 0
+			for i := range n {
+				if ok, err := filter.Check(parquet.ValueOf(fmt.Sprintf("id-%06d", i))); err != nil || !ok {
+					t.Fatalf("id %d is not in the filter (%v)", i, err)
+				}
+				if ok, _ := filter.Check(parquet.ValueOf(fmt.Sprintf("no-%06d", i))); ok {
+					false1++
+				}
+			}
+			if false1 > n/50 {
+				t.Errorf("%d of %d absent ids pass", false1, n)
+			}
+		}
+	}
+}
+
+// An encoder's next row group has a filter of its own ids, or none.
+func TestBloomFilterIsOfItsRowGroup(t *testing.T) {
+	table := kindsTable(t)
+	r := newRig(t, func(c *Config) { c.Encoders = 1 })
+	group := func(from, n int) []*schema.Batch {
+		var rows []row
+		for i := range n {
+			rows = append(rows, fill(row{}, from+i))
+		}
+		return []*schema.Batch{batchOf(table, rows...)}
+	}
+	data := r.write(t, table, group(0, minFilterValues), group(minFilterValues, minFilterValues), group(0, 10))
+	want := []int64{0, 0, 0}
+	for i := range 2 {
+		want[i] = int64(bloom.NumSplitBlocksOf(minFilterValues, filterBits) * bloom.BlockSize)
+	}
+	for i, g := range openParquet(t, data).RowGroups() {
+		size := int64(0)
+		if filter := g.ColumnChunks()[table.IDColumn()].BloomFilter(); filter != nil {
+			size = filter.Size()
+		}
+		if size != want[i] {
+			t.Errorf("row group %d has a filter of %d bytes, want %d", i, size, want[i])
+		}
+	}
+}
