@@ -144,8 +144,13 @@ func TestFlushFailures(t *testing.T) {
 		what string
 		how  verdict
 	}{
-		{"append", fails}, {"append", panics}, {"close", fails}, {"close", loses},
-		{"put", fails}, {"put", unknown}, {"put", duplicate},
+		{"append", fails},
+		{"append", panics},
+		{"close", fails},
+		{"close", loses},
+		{"put", fails},
+		{"put", unknown},
+		{"put", duplicate},
 	}
 	for _, c := range cases {
 		t.Run(c.what, synctested(func(t *testing.T) {
