@@ -207,6 +207,10 @@ func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 		return nil, err
 	}
 	p.damage = reader.Damage()
+	if torn, is := reader.Torn(); is {
+		r.b.log.Info("a crash has left an unfinished frame in the journal; it was never acknowledged and is discarded",
+			"window", id.String(), "torn", torn.String())
+	}
 
 	share := r.b.cfg.Memory / 4
 	used := share + 1
