@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -161,71 +160,6 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 	return nil
 }
 
-// plan is what a first look at a window found.
-type plan struct {
-	id     journal.WindowID
-	header *journal.Header
-	tables []*schema.Table
-	rows   int64
-	damage []journal.Damage
-	passes []map[part]bool
-}
-
-// part is a partition of a window as the journal names it.
-type part struct {
-	table  int
-	tenant string
-	hour   int64
-}
-
-// plan reads the window once, counts its rows and deals its partitions into
-// passes that fit a quarter of the memory. A partition counts for no more than
-// two row groups, since full ones are encoded while the reading goes on.
-func (r *replayer) plan(id journal.WindowID) (*plan, error) {
-	reader, err := r.b.cfg.Medium.Open(id)
-	if err != nil {
-		return nil, fmt.Errorf("open a window of the journal: %w", err)
-	}
-	defer reader.Close()
-
-	p := &plan{id: id, header: reader.Header()}
-	if p.tables, err = r.b.tablesOf(p.header); err != nil {
-		return nil, err
-	}
-	sizes := map[part]int64{}
-	var order []part
-	err = eachBatch(reader, func(b journal.Batch) error {
-		key := part{b.Table, b.Tenant, b.Hour}
-		if _, seen := sizes[key]; !seen {
-			order = append(order, key)
-		}
-		sizes[key] += int64(len(b.Bytes)) + batchOverhead
-		p.rows += int64(b.Rows)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.damage = reader.Damage()
-	if torn, is := reader.Torn(); is {
-		r.b.log.Info("a crash has left an unfinished frame in the journal; it was never acknowledged and is discarded",
-			"window", id.String(), "torn", torn.String())
-	}
-
-	share := r.b.cfg.Memory / 4
-	used := share + 1
-	for _, key := range order {
-		size := min(sizes[key], 2*r.b.groupBytes)
-		if used+size > share {
-			p.passes = append(p.passes, map[part]bool{})
-			used = 0
-		}
-		p.passes[len(p.passes)-1][key] = true
-		used += size
-	}
-	return p, nil
-}
-
 // pass sends the batches of some partitions through the rings and waits until
 // their files are in the bucket. It returns how many rows they hold.
 func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (rows int64, err error) {
@@ -271,85 +205,4 @@ func (r *replayer) send(ctx context.Context, batches replayed) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// eachBatch calls f for every batch of a window. A batch's memory is the reader's.
-func eachBatch(reader journal.Reader, f func(journal.Batch) error) error {
-	tables := len(reader.Header().Tables)
-	for {
-		frame, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read the journal: %w", err)
-		}
-		for _, b := range frame.Batches {
-			if b.Table >= tables {
-				return fmt.Errorf("frame %d names table %d of %d", frame.Sequence, b.Table, tables)
-			}
-			if err := f(b); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// tablesOf compiles the tables of a window's header, so that it is flushed as it
-// was accepted. A table that has not changed since is the one in use.
-func (b *Buffer) tablesOf(h *journal.Header) ([]*schema.Table, error) {
-	tables := make([]*schema.Table, len(h.Tables))
-	for i, stored := range h.Tables {
-		t, err := schema.Compile(stored.Name, stored.Document)
-		if err != nil {
-			return nil, fmt.Errorf("compile the schema of table %q as the journal holds it: %w", stored.Name, err)
-		}
-		for _, current := range b.cfg.Tables {
-			if current.Name() == t.Name() && string(current.Document()) == string(t.Document()) {
-				t = current
-			}
-		}
-		tables[i] = t
-	}
-	return tables, nil
-}
-
-// finishLive is what becomes of a window of this process when its flush is over.
-func (b *Buffer) finishLive(w *window) {
-	if w.rows == 0 {
-		return // its only frame failed, and nothing was acknowledged
-	}
-	err := w.settle()
-	switch {
-	case err == nil:
-		b.delete(w.id)
-	case errors.Is(err, context.Canceled): // the process stops; the journal has it
-	default:
-		b.flushFailed(w.id, err)
-		b.replayer.retry(w.id, 0)
-	}
-}
-
-func (b *Buffer) flushFailed(id journal.WindowID, err error) {
-	b.metrics.FlushFailures.Inc()
-	b.log.Error("flushing a window failed; it will be read from the journal and flushed again",
-		"window", id.String(), "error", err)
-}
-
-// delete removes a window all of whose rows are in the bucket (I4). If it can't be
-// removed, the next process finds it again, puts the same keys and tries anew.
-func (b *Buffer) delete(id journal.WindowID) {
-	if err := b.cfg.Medium.Delete(id); err != nil {
-		b.log.Error("a flushed window could not be deleted from the journal",
-			"window", id.String(), "error", err)
-	}
-	b.finished(id)
-}
-
-func (b *Buffer) quarantine(id journal.WindowID) error {
-	if err := b.cfg.Medium.Quarantine(id); err != nil {
-		return fmt.Errorf("put a damaged window aside: %w", err)
-	}
-	b.finished(id)
-	return nil
 }
