@@ -116,8 +116,9 @@ func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) error
 	r.shrink(held)
 	r.bytes = 0 // the commit's from here on
 	c := &commit{tenant: r.t, batches: batches, held: held, done: make(chan error, 1)}
+	c.tenant.pins.Add(1) // the commit may outlive the reservation
 	if err := r.b.committer.enqueue(c); err != nil {
-		c.release(r.b)
+		c.end(r.b, err)
 		return err
 	}
 	select {

@@ -315,6 +315,50 @@ func TestCommitGivesBackTheRest(t *testing.T) {
 	g.finish()
 }
 
+// TestClientGone: the batches of a client that did not wait for its answer, and
+// those of its tenant's next request, are in one file, not in two of one name.
+func TestClientGone(t *testing.T) {
+	files := newFakeFiles(t)
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	slow := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 9)}
+	cfg.Medium = slow
+	g := start(t, cfg)
+	first := batch("other", 1, 1, 0)
+	held := make(chan error)
+	go func() { held <- g.post(first) }()
+	<-slow.entered // from here on the committer is in this append
+
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	second, third := batch("acme", 1, 1, 0), batch("acme", 1, 1, 0)
+	r, err := g.Reserve("acme", cost(second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Commit(gone, []*schema.Batch{second}); !errors.Is(err, context.Canceled) {
+		t.Errorf("commit for a client that is gone: %v", err)
+	}
+	r.Release() // nothing of the tenant but the waiting commit is left
+	go func() { held <- g.post(third) }()
+	for { // until it waits too
+		g.committer.mu.Lock()
+		n := len(g.committer.mu.waiting)
+		g.committer.mu.Unlock()
+		if n == 2 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(slow.gate)
+	for range 2 {
+		if err := <-held; err != nil {
+			t.Error(err)
+		}
+	}
+	g.finish()
+	once(t, files, first, second, third)
+}
+
 func TestJournalLimit(t *testing.T) {
 	files := newFakeFiles(t)
 	gate := make(chan struct{})
@@ -376,7 +420,6 @@ func TestManyTenants(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c.tenant.unpin()
 		all = append(all, b)
 	}
 	if n := runtime.NumGoroutine(); n > before {

@@ -24,16 +24,19 @@ const stallAfter = 10 * time.Second
 
 // commit is the batches of one request on their way into a frame.
 type commit struct {
-	tenant  *tenant
+	tenant  *tenant // pinned until the end
 	batches []*schema.Batch
 	held    int64 // bytes reserved for them
 	done    chan error
 }
 
-// release gives back the memory of batches that were not committed.
-func (c *commit) release(b *Buffer) {
-	b.budget.give(c.held)
-	c.tenant.give(c.held)
+// end lets go of the tenant, and of the memory of batches that were not committed.
+func (c *commit) end(b *Buffer, err error) {
+	if err != nil {
+		b.budget.give(c.held)
+		c.tenant.give(c.held)
+	}
+	c.tenant.unpin()
 }
 
 // committer writes the journal. All that waits goes into the next frame; while
@@ -270,12 +273,10 @@ func (c *committer) fail(cause error) error {
 	return err
 }
 
-// answer ends the wait of the commits and gives back their memory if they failed.
+// answer ends the wait of the commits.
 func (c *committer) answer(commits []*commit, err error) {
 	for _, cm := range commits {
-		if err != nil {
-			cm.release(c.b)
-		}
+		cm.end(c.b, err)
 		cm.done <- err
 	}
 }

@@ -10,13 +10,14 @@ import (
 )
 
 // tenant is one tenant's share of the memory, its ring and what was popped from
-// it. It exists while a request, a batch or an unfinished window refers to it.
+// it. It exists while anything refers to it, which pins count: were a second one of
+// the name made meanwhile, both would make files of the same names.
 type tenant struct {
 	b    *Buffer
 	name string
 
 	used atomic.Int64 // bytes reserved or held, of RingBytes
-	pins atomic.Int64 // reservations, row groups under way, and windows whose end it has not seen
+	pins atomic.Int64 // reservations, commits and row groups under way, and windows whose end it has not seen
 
 	ring ring
 	turn turn
