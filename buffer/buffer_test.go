@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
 	"parquay/buffer/journal"
@@ -357,6 +358,9 @@ func TestClientGone(t *testing.T) {
 	}
 	g.finish()
 	once(t, files, first, second, third)
+	if n := testutil.ToFloat64(g.metrics.FlushFailures); n != 0 {
+		t.Errorf("%v flushes had to be done again", n)
+	}
 }
 
 func TestJournalLimit(t *testing.T) {

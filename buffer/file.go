@@ -66,8 +66,11 @@ func (t *tenant) newFile(p *partition) *file {
 	}}
 	f.refs.Store(1)
 	w.retain()
-	var err error
-	if f.File, err = t.b.cfg.Files.Create(f.id, p.key.table); err != nil {
+	err := w.claim(f.id)
+	if err == nil {
+		f.File, err = t.b.cfg.Files.Create(f.id, p.key.table)
+	}
+	if err != nil {
 		f.File = noFile{}
 		w.fail(fmt.Errorf("begin a file: %w", err))
 	}

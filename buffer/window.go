@@ -4,6 +4,7 @@ package buffer
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"parquay/buffer/journal"
@@ -26,6 +27,11 @@ type window struct {
 	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
 	err    atomic.Pointer[error] // the first failure of its flush
 	done   func(*window)         // called once, when nothing refers to it any more
+
+	mu struct {
+		sync.Mutex
+		files map[FileID]struct{} // that were begun
+	}
 }
 
 func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
@@ -41,6 +47,22 @@ func (w *window) failed() error {
 	if err := w.err.Load(); err != nil {
 		return *err
 	}
+	return nil
+}
+
+// claim takes the name of a file. A second file of one name would count as put
+// when the first is in the bucket, and its rows would be gone: so it is a failure,
+// and the window is read from the journal again (I3).
+func (w *window) claim(id FileID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, taken := w.mu.files[id]; taken {
+		return fmt.Errorf("two files of one name: %+v", id)
+	}
+	if w.mu.files == nil {
+		w.mu.files = map[FileID]struct{}{}
+	}
+	w.mu.files[id] = struct{}{}
 	return nil
 }
 
