@@ -85,7 +85,7 @@ type Buffer struct {
 	mu struct {
 		sync.Mutex
 		pending map[journal.WindowID]time.Time // unfinished windows and when they were opened
-		emptied chan struct{}                  // closed when pending becomes empty; nil if nobody waits
+		waiters []waiter
 	}
 }
 
@@ -162,7 +162,7 @@ func (cfg Config) withDefaults() Config {
 // Run works until ctx ends. Its end is abrupt: what has not reached the bucket
 // stays in the journal for the next start. Call Drain first to leave nothing.
 //
-// Run returns early when the journal has failed and all that was acknowledged
+// Run returns early when the journal has failed and all that it acknowledged
 // before is in the bucket: the error wraps ErrFailed, and no batch was
 // acknowledged after the failure (I5).
 func (b *Buffer) Run(ctx context.Context) error {
@@ -188,7 +188,9 @@ func (b *Buffer) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// watchFailure ends Run when the journal has failed, once all is flushed.
+// watchFailure ends Run when the journal has failed, once all that this process has
+// acknowledged is flushed, however long the bucket takes: the disk that failed may
+// not give it back. Windows of earlier processes are left to the next one.
 func (b *Buffer) watchFailure(ctx context.Context) error {
 	select {
 	case <-b.failed:
@@ -196,7 +198,7 @@ func (b *Buffer) watchFailure(ctx context.Context) error {
 		return nil
 	}
 	select {
-	case <-b.allFinished():
+	case <-b.nonePending(b.own):
 	case <-ctx.Done():
 	}
 	return *b.failure.Load()
@@ -214,7 +216,7 @@ func (b *Buffer) Drain(ctx context.Context) error {
 		return fmt.Errorf("commit what waits: %w", ctx.Err())
 	}
 	select {
-	case <-b.allFinished():
+	case <-b.nonePending(every):
 		return nil
 	case <-ctx.Done():
 		windows, _ := b.Pending()
@@ -243,52 +245,4 @@ func (b *Buffer) Ready() error {
 		return errors.New("the journal's last sync has not returned for more than 10 s")
 	}
 	return b.room()
-}
-
-// Pending returns how many windows are not finished, and when the oldest of them
-// took its first frame (the zero time if there is none).
-func (b *Buffer) Pending() (windows int, oldest time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, opened := range b.mu.pending {
-		if oldest.IsZero() || opened.Before(oldest) {
-			oldest = opened
-		}
-	}
-	return len(b.mu.pending), oldest
-}
-
-// begin counts a window as pending.
-func (b *Buffer) begin(id journal.WindowID, opened time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.mu.pending[id] = opened
-	b.pendingCount.Store(int64(len(b.mu.pending)))
-}
-
-// finished takes a window off the pending ones.
-func (b *Buffer) finished(id journal.WindowID) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.mu.pending, id)
-	b.pendingCount.Store(int64(len(b.mu.pending)))
-	if len(b.mu.pending) == 0 && b.mu.emptied != nil {
-		close(b.mu.emptied)
-		b.mu.emptied = nil
-	}
-}
-
-// allFinished returns a channel that is closed once no window is pending.
-func (b *Buffer) allFinished() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.mu.emptied == nil {
-		b.mu.emptied = make(chan struct{})
-	}
-	emptied := b.mu.emptied
-	if len(b.mu.pending) == 0 {
-		close(emptied)
-		b.mu.emptied = nil
-	}
-	return emptied
 }

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
@@ -68,6 +69,45 @@ func (m *failingMedium) Append(h *journal.Header, seq uint64, frame []byte, sync
 		}
 	}
 	return journal.ErrFailed
+}
+
+// TestFailedBesideALeftover: a window of an earlier process that can't be read does
+// not keep a failed process from handing over to the next one.
+func TestFailedBesideALeftover(t *testing.T) {
+	dir, files := t.TempDir(), newFakeFiles(t)
+	g := start(t, config(t, vfs.OS{}, dir, files))
+	left := batch("acme", 1, 1, 0)
+	g.mustPost(left)
+	g.crash()
+
+	cfg := config(t, vfs.OS{}, dir, files)
+	cfg.Medium = unreadable{&failingMedium{Medium: cfg.Medium, at: 1}}
+	g = start(t, cfg)
+	kept := batch("acme", 2, 1, 0)
+	g.mustPost(kept)
+	if err := g.post(batch("acme", 3, 1, 0)); !errors.Is(err, ErrFailed) {
+		t.Errorf("post: %v, want ErrFailed", err)
+	}
+	select {
+	case err := <-g.ended:
+		if !errors.Is(err, ErrFailed) {
+			t.Errorf("Run returns %v, want ErrFailed", err)
+		}
+		g.ended <- nil
+	case <-time.After(time.Minute):
+		t.Fatal("Run does not return")
+	}
+	g.crash()
+	once(t, files, kept)
+	start(t, config(t, vfs.OS{}, dir, files)).finish()
+	once(t, files, kept, left)
+}
+
+// unreadable is a journal whose windows can't be opened.
+type unreadable struct{ journal.Medium }
+
+func (unreadable) Open(journal.WindowID) (journal.Reader, error) {
+	return nil, errors.New("input/output error")
 }
 
 // TestUnknownTable: batches of a table that the window's header would not name
