@@ -110,7 +110,7 @@ func (OS) Lock(name string) (io.Closer, error) {
 		return nil, err
 	}
 	if err := flock(f); err != nil {
-		_ = f.Close()
+		_ = f.Close() // nothing was written, and why there is no lock is the news
 		return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
 	}
 	return f, nil

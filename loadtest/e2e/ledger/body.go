@@ -97,7 +97,7 @@ func compress(encoding string, text []byte) []byte {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
 		_, _ = w.Write(text) // a Buffer takes everything
-		_ = w.Close()
+		_ = w.Close()        // as above
 		return b.Bytes()
 	case "zstd":
 		w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10))
