@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -205,7 +206,7 @@ func TestFileCuts(t *testing.T) {
 			}
 		}
 	}
-	if want := []int{2, 2, 1, 1, 1}; !equal(got, want) {
+	if want := []int{2, 2, 1, 1, 1}; !slices.Equal(got, want) {
 		t.Errorf("batches a cut: %v, want %v (1000 | 1000 | 1 | 2500 | 300 rows)", got, want)
 	}
 }
@@ -290,8 +291,7 @@ func TestShares(t *testing.T) {
 // it waits for the disk.
 func TestCommitGivesBackTheRest(t *testing.T) {
 	cfg := config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t))
-	slow := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 1)}
-	cfg.Medium = slow
+	slow := gated(&cfg)
 	g := start(t, cfg)
 	b := batch("acme", 1, 1, 1000)
 	r, err := g.Reserve("acme", 1<<20)
@@ -321,8 +321,7 @@ func TestCommitGivesBackTheRest(t *testing.T) {
 func TestClientGone(t *testing.T) {
 	files := newFakeFiles(t)
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
-	slow := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 9)}
-	cfg.Medium = slow
+	slow := gated(&cfg)
 	g := start(t, cfg)
 	first := batch("other", 1, 1, 0)
 	held := make(chan error)
@@ -341,15 +340,7 @@ func TestClientGone(t *testing.T) {
 	}
 	r.Release() // nothing of the tenant but the waiting commit is left
 	go func() { held <- g.post(third) }()
-	for { // until it waits too
-		g.committer.mu.Lock()
-		n := len(g.committer.mu.waiting)
-		g.committer.mu.Unlock()
-		if n == 2 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	g.awaitWaiting(2)
 	close(slow.gate)
 	for range 2 {
 		if err := <-held; err != nil {
@@ -467,8 +458,7 @@ func TestAbruptStop(t *testing.T) {
 func TestGroupCommit(t *testing.T) {
 	files := newFakeFiles(t)
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
-	slow := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 10)}
-	cfg.Medium = slow
+	slow := gated(&cfg)
 	g := start(t, cfg)
 	var wg sync.WaitGroup
 	post := func() { wg.Go(func() { g.mustPost(batch("acme", 1, 1, 0)) }) }
@@ -479,15 +469,7 @@ func TestGroupCommit(t *testing.T) {
 	for range 50 {
 		post()
 	}
-	for { // until all of them wait
-		g.committer.mu.Lock()
-		n := len(g.committer.mu.waiting)
-		g.committer.mu.Unlock()
-		if n == 50 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	g.awaitWaiting(50)
 	close(slow.gate)
 	if n := <-slow.entered; n != 50 {
 		t.Errorf("the second frame holds %d batches, want the 50 that waited", n)
@@ -501,6 +483,26 @@ type gatedMedium struct {
 	journal.Medium
 	gate    chan struct{}
 	entered chan int // batches of the frame that is appended
+}
+
+// gated puts a gate before the medium of a configuration.
+func gated(cfg *Config) *gatedMedium {
+	m := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 16)}
+	cfg.Medium = m
+	return m
+}
+
+// awaitWaiting waits until that many commits wait for the next frame.
+func (g *gateway) awaitWaiting(n int) {
+	for { // bounded by the test's own timeout
+		g.committer.mu.Lock()
+		waiting := len(g.committer.mu.waiting)
+		g.committer.mu.Unlock()
+		if waiting == n {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (m *gatedMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) error {
@@ -540,18 +542,6 @@ func TestDrainDeadline(t *testing.T) {
 // synctested runs a test on a fake clock.
 func synctested(test func(t *testing.T)) func(t *testing.T) {
 	return func(t *testing.T) { synctest.Test(t, test) }
-}
-
-func equal(a, b []int) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // batchesOf reads the number of batches where FORMAT.md says it is.

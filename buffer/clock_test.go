@@ -122,8 +122,7 @@ func TestStalledSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		files := newFakeFiles(t)
 		cfg := config(t, vfs.OS{}, t.TempDir(), files)
-		slow := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 1)}
-		cfg.Medium = slow
+		slow := gated(&cfg)
 		g := start(t, cfg)
 		b := batch("acme", 1, 1, 0)
 		posted := make(chan error)
