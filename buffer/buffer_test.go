@@ -250,6 +250,8 @@ func TestShares(t *testing.T) {
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
 	cfg.Memory, cfg.RingBytes = 1<<20, 256<<10
 	g := start(t, cfg)
+	open := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(open) // before the buffer's, which waits for the files
 	var all []*schema.Batch
 	fill := func(tenant string) error {
 		for range 1000 {
@@ -278,7 +280,7 @@ func TestShares(t *testing.T) {
 	if _, err := g.Reserve("f", 300<<10); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a request beyond any share gets %v, want ErrTooLarge", err)
 	}
-	close(gate) // memory pressure has ended the window: its flush makes room
+	open() // memory pressure has ended the window: its flush makes room
 	after := batch("noisy", 1, 1, 10_000)
 	for errors.Is(g.post(after), ErrTenantFull) { // bounded by the test's own timeout
 		time.Sleep(time.Millisecond)
@@ -367,6 +369,8 @@ func TestJournalLimit(t *testing.T) {
 	cfg.JournalLimit = 1 << 20
 	cfg.WindowBytes = 64 << 10
 	g := start(t, cfg)
+	open := sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(open) // before the buffer's, which waits for the files
 	var all []*schema.Batch
 	var err error
 	for range 1000 {
@@ -382,7 +386,7 @@ func TestJournalLimit(t *testing.T) {
 	if n := len(all); n < 90 || n > 110 {
 		t.Errorf("the journal took %d batches of 10 kB, with a limit of 1 MiB", n)
 	}
-	close(gate)
+	open()
 	for g.Ready() != nil {
 		time.Sleep(time.Millisecond) // bounded by the test's own timeout
 	}
@@ -487,7 +491,7 @@ type gatedMedium struct {
 
 // gated puts a gate before the medium of a configuration.
 func gated(cfg *Config) *gatedMedium {
-	m := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 16)}
+	m := &gatedMedium{Medium: cfg.Medium, gate: make(chan struct{}), entered: make(chan int, 1000)}
 	cfg.Medium = m
 	return m
 }
