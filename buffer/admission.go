@@ -19,14 +19,18 @@ const batchOverhead = 256
 func cost(batch *schema.Batch) int64 { return int64(len(batch.Bytes)) + batchOverhead }
 
 // Reserve admits bytes of memory for one request of tenant: its body and its
-// batches. It never waits. The error is ErrTenantFull, ErrBusy, ErrTooLarge,
+// batches. share bounds what the tenant holds at a time; 0 is Config.RingBytes.
+// Reserve never waits. The error is ErrTenantFull, ErrBusy, ErrTooLarge,
 // ErrJournalFull, ErrFailed or ErrStopping.
-func (b *Buffer) Reserve(tenant string, bytes int64) (*Reservation, error) {
+func (b *Buffer) Reserve(tenant string, share, bytes int64) (*Reservation, error) {
 	if err := b.admits(); err != nil {
 		b.metrics.refused(err)
 		return nil, err
 	}
-	r := &Reservation{b: b, t: b.tenants.pin(b, tenant)}
+	if share <= 0 {
+		share = b.cfg.RingBytes
+	}
+	r := &Reservation{b: b, t: b.tenants.pin(b, tenant), share: share}
 	if err := r.Grow(bytes); err != nil {
 		r.Release()
 		return nil, err
@@ -59,6 +63,7 @@ func (b *Buffer) room() error {
 type Reservation struct {
 	b     *Buffer
 	t     *tenant
+	share int64 // bytes that the tenant may hold
 	bytes int64
 }
 
@@ -72,10 +77,10 @@ func (r *Reservation) Grow(bytes int64) error {
 }
 
 func (r *Reservation) grow(bytes int64) error {
-	if total := r.bytes + bytes; total > r.b.cfg.RingBytes || total > r.b.cfg.Memory {
+	if total := r.bytes + bytes; total > r.share || total > r.b.cfg.Memory {
 		return ErrTooLarge
 	}
-	if !r.t.take(bytes, r.b.cfg.RingBytes) {
+	if !r.t.take(bytes, r.share) {
 		return ErrTenantFull
 	}
 	if !r.b.budget.take(bytes) {
@@ -91,26 +96,26 @@ func (r *Reservation) grow(bytes int64) error {
 }
 
 // Commit makes the batches durable at the configured level before it returns
-// nil (I1): the caller MUST NOT acknowledge them otherwise. They share a frame, so
-// either all of them are durable or none is acknowledged. The batches and their
-// memory pass to the buffer, and the rest of the reservation is given back: the
+// without an error (I1): the caller MUST NOT acknowledge them otherwise. They share
+// a frame, which the receipt names, so either all of them are durable or none is
+// acknowledged. The batches and their memory pass to the buffer, and the rest of the reservation is given back: the
 // body must not be held any more.
 //
 // When ctx ends first, its error is returned and the outcome is unknown.
-func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) error {
+func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) (Receipt, error) {
 	if len(batches) == 0 {
-		return nil
+		return Receipt{}, nil
 	}
 	held := int64(0)
 	for _, batch := range batches {
 		held += cost(batch)
 	}
 	if framed(batches) > journal.MaxFrame {
-		return ErrTooLarge
+		return Receipt{}, ErrTooLarge
 	}
 	if held > r.bytes {
 		if err := r.Grow(held - r.bytes); err != nil {
-			return err
+			return Receipt{}, err
 		}
 	}
 	r.shrink(held)
@@ -119,13 +124,13 @@ func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) error
 	c.tenant.pins.Add(1) // the commit may outlive the reservation
 	if err := r.b.committer.enqueue(c); err != nil {
 		c.end(r.b, err)
-		return err
+		return Receipt{}, err
 	}
 	select {
 	case err := <-c.done:
-		return err
+		return c.receipt, err
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the journal: %w", ctx.Err())
+		return Receipt{}, fmt.Errorf("wait for the journal: %w", ctx.Err())
 	}
 }
 

@@ -55,12 +55,12 @@ func benchmarkCommit(b *testing.B, volatile bool, rows, connections int) {
 		for pb.Next() {
 			batch := &schema.Batch{Table: schema.Events(), Tenant: "acme", Hour: 1, Rows: rows, Bytes: bytes}
 			for {
-				r, err := buf.Reserve("acme", cost(batch))
+				r, err := buf.Reserve("acme", 0, cost(batch))
 				if err != nil { // the share is full: the drainer is behind
 					refused.Add(1)
 					continue
 				}
-				err = r.Commit(ctx, []*schema.Batch{batch})
+				_, err = r.Commit(ctx, []*schema.Batch{batch})
 				r.Release()
 				if err != nil {
 					b.Error(err)

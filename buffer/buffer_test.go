@@ -277,7 +277,7 @@ func TestShares(t *testing.T) {
 	if err := fill("e"); !errors.Is(err, ErrBusy) {
 		t.Fatalf("with the budget used up a tenant gets %v, want ErrBusy", err)
 	}
-	if _, err := g.Reserve("f", 300<<10); !errors.Is(err, ErrTooLarge) {
+	if _, err := g.Reserve("f", 0, 300<<10); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a request beyond any share gets %v, want ErrTooLarge", err)
 	}
 	open() // memory pressure has ended the window: its flush makes room
@@ -296,7 +296,7 @@ func TestCommitGivesBackTheRest(t *testing.T) {
 	slow := gated(&cfg)
 	g := start(t, cfg)
 	b := batch("acme", 1, 1, 1000)
-	r, err := g.Reserve("acme", 1<<20)
+	r, err := g.Reserve("acme", 0, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func TestCommitGivesBackTheRest(t *testing.T) {
 		t.Errorf("%d bytes used with 1 MiB reserved", used)
 	}
 	committed := make(chan error)
-	go func() { committed <- r.Commit(context.Background(), []*schema.Batch{b}) }()
+	go func() { _, err := r.Commit(context.Background(), []*schema.Batch{b}); committed <- err }()
 	<-slow.entered
 	if used := g.budget.used.Load(); used != cost(b) {
 		t.Errorf("%d bytes used during the commit, want the batch's %d", used, cost(b))
@@ -333,11 +333,11 @@ func TestClientGone(t *testing.T) {
 	gone, leave := context.WithCancel(context.Background())
 	leave()
 	second, third := batch("acme", 1, 1, 0), batch("acme", 1, 1, 0)
-	r, err := g.Reserve("acme", cost(second))
+	r, err := g.Reserve("acme", 0, cost(second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Commit(gone, []*schema.Batch{second}); !errors.Is(err, context.Canceled) {
+	if _, err := r.Commit(gone, []*schema.Batch{second}); !errors.Is(err, context.Canceled) {
 		t.Errorf("commit for a client that is gone: %v", err)
 	}
 	r.Release() // nothing of the tenant but the waiting commit is left

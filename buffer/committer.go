@@ -27,7 +27,8 @@ type commit struct {
 	tenant  *tenant // pinned until the end
 	batches []*schema.Batch
 	held    int64 // bytes reserved for them
-	done    chan error
+	receipt Receipt
+	done    chan error // after which receipt does not change
 }
 
 // end lets go of the tenant, and of the memory of batches that were not committed.
@@ -228,7 +229,9 @@ func (c *committer) commit(commits []*commit) error {
 		c.b.begin(c.window.id, now)
 	}
 	c.window.bytes += int64(len(c.frame))
+	receipt := Receipt{c.current.Incarnation.String(), c.current.Window, c.sequence}
 	for _, cm := range commits {
+		cm.receipt = receipt
 		for _, batch := range cm.batches {
 			c.window.push(cm.tenant, entry{batch: batch, window: c.window})
 		}

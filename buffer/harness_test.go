@@ -108,12 +108,13 @@ func (g *gateway) post(batches ...*schema.Batch) error {
 	for _, b := range batches {
 		n += cost(b)
 	}
-	r, err := g.Reserve(batches[0].Tenant, n)
+	r, err := g.Reserve(batches[0].Tenant, 0, n)
 	if err != nil {
 		return err
 	}
 	defer r.Release()
-	return r.Commit(context.Background(), batches)
+	_, err = r.Commit(context.Background(), batches)
+	return err
 }
 
 func (g *gateway) mustPost(batches ...*schema.Batch) {

@@ -27,7 +27,7 @@ const foreseen = 3
 
 // open reserves memory; with its error there is nothing to release.
 func (a *account) open(intake Intake, tenant string, bytes int64) error {
-	r, err := intake.Reserve(tenant, bytes)
+	r, err := intake.Reserve(tenant, 0, bytes)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,6 +25,19 @@ type Config struct {
 	// Insecure allows addresses that other machines can reach although nobody
 	// is asked who they are.
 	Insecure bool
+
+	// TLS names the files of a certificate for the events' listener; nil serves
+	// cleartext, HTTP/2 included, as behind a balancer that ends TLS.
+	TLS *TLSFiles
+	// MaxConnections is the most connections for events at a time, at least 1.
+	// Further ones wait in the kernel's backlog until one ends.
+	MaxConnections int
+	// TrustedProxies are the networks whose X-Forwarded-For is believed about who
+	// a client is. It matters to logs and to the bound on failed credentials.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins are the origins whose scripts may post, "*" for any; none leaves
+	// CORS off.
+	CORSOrigins []string
 
 	// Tables are all tables, in any order. Each is posted to under its own name,
 	// but for schema.Rejected, which the gateway alone writes.
@@ -43,6 +58,14 @@ type Config struct {
 	// Authenticator names the tenant of a request. If nil, there are no
 	// credentials and every request belongs to DefaultTenant.
 	Authenticator Authenticator
+	// Receipts says what became of batches.
+	Receipts Receipts
+	// IdempotencyWindow is how long the answer to an Idempotency-Key is kept.
+	IdempotencyWindow time.Duration
+	// IdempotencyKeys is the most keys remembered at a time; with more: 503.
+	IdempotencyKeys int
+	// Accounts is what GET /admin/tenants shows. If nil, there is no such route.
+	Accounts func() []Account
 	// Ready says why batches can't be committed at the moment, nil if they can:
 	// it is what /readyz answers. If nil, the server is ready until it stops.
 	Ready func() error
@@ -50,6 +73,30 @@ type Config struct {
 	Logger   *slog.Logger
 	Metrics  *Metrics
 	Gatherer prometheus.Gatherer // of /metrics
+}
+
+// TLSFiles are PEM files. They are read again when they change.
+type TLSFiles struct {
+	Cert, Key string
+	ClientCA  string // if set, clients must show a certificate that it has signed
+}
+
+// Account is what became of one tenant's events since the process began (I7). At
+// every moment
+//
+//	Received             = Committing + Accepted + Rejected + Failed
+//	Accepted + Rejected + Recovered = Pending + Stored
+type Account struct {
+	Tenant     string `json:"tenant"`
+	Received   int64  `json:"received"`   // events whose commit was asked for
+	Committing int64  `json:"committing"` // of those, waiting for the journal
+	Accepted   int64  `json:"accepted"`   // durable, as rows of their table
+	Rejected   int64  `json:"rejected"`   // durable, as rows of the table rejected
+	Failed     int64  `json:"failed"`     // refused by the journal: never acknowledged
+	Late       int64  `json:"late"`       // of the accepted, those of an hour that had ended
+	Recovered  int64  `json:"recovered"`  // found in the journal of an earlier process
+	Pending    int64  `json:"pending"`    // in the journal and not yet in the bucket
+	Stored     int64  `json:"stored"`     // in the bucket
 }
 
 func (cfg *Config) validate() error {

@@ -69,7 +69,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.reservation.Commit(r.Context(), batches); err != nil {
+	if _, err := a.reservation.Commit(r.Context(), batches); err != nil {
 		e.metrics.uncommitted(out, err)
 		return err
 	}

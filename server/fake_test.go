@@ -103,7 +103,7 @@ func (f *fakeIntake) reserves() int {
 	return f.mu.reserves
 }
 
-func (f *fakeIntake) Reserve(tenant string, bytes int64) (Reservation, error) {
+func (f *fakeIntake) Reserve(tenant string, share, bytes int64) (Reservation, error) {
 	if bytes <= 0 {
 		f.t.Errorf("Reserve(%q, %d): nothing is reserved", tenant, bytes)
 	}
@@ -157,7 +157,7 @@ func (r *fakeReservation) Grow(bytes int64) error {
 	return nil
 }
 
-func (r *fakeReservation) Commit(ctx context.Context, batches []*schema.Batch) error {
+func (r *fakeReservation) Commit(ctx context.Context, batches []*schema.Batch) (Receipt, error) {
 	f := r.f
 	if r.committed || r.released {
 		f.t.Errorf("Commit, although committed %v, released %v", r.committed, r.released)
@@ -182,9 +182,11 @@ func (r *fakeReservation) Commit(ctx context.Context, batches []*schema.Batch) e
 		f.t.Errorf("batches of %d bytes in a reservation of %d", size, r.held)
 	}
 	if f.commit != nil {
-		return f.commit(ctx)
+		if err := f.commit(ctx); err != nil {
+			return Receipt{}, err
+		}
 	}
-	return nil
+	return Receipt{Incarnation: strings.Repeat("0", 32), Window: 1, Frame: 1}, nil
 }
 
 func (r *fakeReservation) Release() {

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -27,6 +28,22 @@ type Settings struct {
 	AdminListen string `envconfig:"PARQUAY_ADMIN_LISTEN" default:"127.0.0.1:9090"`
 	// Lets both listen on any address without credentials: for a network that is trusted as a whole.
 	Insecure bool `envconfig:"PARQUAY_INSECURE" default:"false"`
+
+	// A JSON file of tenants and their keys (docs/tenants.md), read again when it changes and on SIGHUP. With it every
+	// request needs a key, and any address may be listened on. Unset is one tenant, default, without a key.
+	Tenants string `envconfig:"PARQUAY_TENANTS"`
+	// The PEM files of a certificate and its key for the event listener, read again when they change. Unset is cleartext.
+	TLSCert string `envconfig:"PARQUAY_TLS_CERT"`
+	// See PARQUAY_TLS_CERT.
+	TLSKey string `envconfig:"PARQUAY_TLS_KEY"`
+	// A PEM file of authorities. With it clients must show a certificate that one of them has signed.
+	TLSClientCA string `envconfig:"PARQUAY_TLS_CLIENT_CA"`
+	// Connections to the event listener at a time. Further ones wait until one ends.
+	MaxConnections int `envconfig:"PARQUAY_MAX_CONNECTIONS" default:"4096"`
+	// Networks of balancers, as 10.0.0.0/8,fd00::/8, whose X-Forwarded-For is believed about a client's address.
+	TrustedProxies []netip.Prefix `envconfig:"PARQUAY_TRUSTED_PROXIES"`
+	// Web origins, as https://app.example, whose scripts may post; * is any. Unset leaves CORS off.
+	CORSOrigins []string `envconfig:"PARQUAY_CORS_ORIGINS"`
 
 	// Holds journal/ and spool/, and bucket/ while PARQUAY_BUCKET is unset. A local disk, and this process's alone.
 	Dir string `envconfig:"PARQUAY_DIR" default:"./parquay-data"`
@@ -68,6 +85,11 @@ type Settings struct {
 	MaxDecoded ByteSize `envconfig:"PARQUAY_MAX_DECODED" default:"64MiB"`
 	// Bytes of one event. A longer one is rejected; the others of its body are not.
 	MaxEvent ByteSize `envconfig:"PARQUAY_MAX_EVENT" default:"1MiB"`
+
+	// How long a request's answer is remembered under its Idempotency-Key, 1s to 24h.
+	IdempotencyWindow time.Duration `envconfig:"PARQUAY_IDEMPOTENCY_WINDOW" default:"10m"`
+	// Idempotency keys remembered at a time, over which the answer to a new one is 503. Each takes about 200 bytes.
+	IdempotencyKeys int `envconfig:"PARQUAY_IDEMPOTENCY_KEYS" default:"100000"`
 
 	// How far an event's time may lie before its receipt. An older event is rejected.
 	Late time.Duration `envconfig:"PARQUAY_LATE" default:"168h"`

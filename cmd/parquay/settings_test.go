@@ -37,6 +37,7 @@ func TestSettingsDefaults(t *testing.T) {
 		FlushInterval: time.Minute, WindowBytes: 1 << 30, FileRows: 2_000_000,
 		Memory: 512 << 20, RingBytes: 128 << 20, JournalLimit: 10 << 30,
 		MaxBody: 10 << 20, MaxDecoded: 64 << 20, MaxEvent: 1 << 20,
+		MaxConnections: 4096, IdempotencyWindow: 10 * time.Minute, IdempotencyKeys: 100_000,
 		Late: 7 * 24 * time.Hour, Early: time.Hour, Shutdown: 30 * time.Second, LogLevel: "info",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

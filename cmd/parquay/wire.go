@@ -23,8 +23,8 @@ func (f files) Create(id buffer.FileID, t *schema.Table) (buffer.File, error) {
 // intake gives the server the buffer's admission.
 type intake struct{ b *buffer.Buffer }
 
-func (i intake) Reserve(tenant string, bytes int64) (server.Reservation, error) {
-	r, err := i.b.Reserve(tenant, bytes)
+func (i intake) Reserve(tenant string, share, bytes int64) (server.Reservation, error) {
+	r, err := i.b.Reserve(tenant, share, bytes)
 	if err != nil {
 		return nil, answerable(err)
 	}
@@ -35,8 +35,12 @@ type reservation struct{ *buffer.Reservation }
 
 func (r reservation) Grow(bytes int64) error { return answerable(r.Reservation.Grow(bytes)) }
 
-func (r reservation) Commit(ctx context.Context, batches []*schema.Batch) error {
-	return answerable(r.Reservation.Commit(ctx, batches))
+func (r reservation) Commit(ctx context.Context, batches []*schema.Batch) (server.Receipt, error) {
+	receipt, err := r.Reservation.Commit(ctx, batches)
+	if err != nil {
+		return server.Receipt{}, answerable(err)
+	}
+	return server.Receipt(receipt), nil
 }
 
 // answers pairs the buffer's errors with those that the server has an answer for.
