@@ -32,6 +32,7 @@ type Decoder struct {
 	rows    *Columns // the accepted events
 	refused *Columns // the rejected ones, as rows of the rejected table
 	errors  []EventError
+	counts  map[Code]int // of the rejected ones, by reason
 
 	order    []uint64 // the accepted rows by hour, when there is more than one hour
 	gathered *Columns // the rows of one of them
@@ -91,6 +92,7 @@ func (d *Decoder) Errors() []EventError { return d.errors }
 // clear forgets the last body, and memory that few bodies need.
 func (d *Decoder) clear() {
 	d.errors = d.errors[:0]
+	clear(d.counts)
 	d.order = d.order[:0]
 	for _, c := range []*Columns{d.rows, d.refused, d.gathered} {
 		if c.rows == 0 {

@@ -44,6 +44,7 @@ func (d *Decoder) reject(text []byte, f fault) error {
 	if err := d.budget.refusal(d.rows, d.refused, len(raw)); err != nil {
 		return err
 	}
+	d.countRejected(f.code)
 	f.field, f.message = cutText(f.field, maxField), cutText(f.message, maxMessage)
 	if len(d.errors) < MaxErrors {
 		d.errors = append(d.errors, EventError{
