@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -286,30 +284,6 @@ func TestRefusals(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// The table of problems in the documentation is the code's.
-func TestProblemsAreDocumented(t *testing.T) {
-	code, err := os.ReadFile("problem.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := os.ReadFile("../docs/http-api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := func(text []byte, pattern string) map[string]bool {
-		found := map[string]bool{}
-		for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(text, -1) {
-			found[string(m[1])] = true
-		}
-		return found
-	}
-	coded := kinds(code, `newProblem\([^,]+, "([a-z-]+)"`)
-	documented := kinds(page, "`/problems/([a-z-]+)`")
-	if diff := cmp.Diff(coded, documented); diff != "" || len(coded) < 15 {
-		t.Errorf("problems (-code +documentation):\n%s", diff)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parquay/schema"
+	"parquay/server/problems"
 )
 
 // problem is the body of an answer of RFC 9457, application/problem+json.
@@ -38,15 +39,13 @@ type position struct {
 	Field  string `json:"field,omitempty"`
 }
 
-// statusClientGone is what nginx logs for a client that went away: the only one
-// who sees it on the wire closed its sending half and still reads.
-const statusClientGone = 499
+const statusClientGone = problems.StatusClientGone
 
 // problemOf gives every error its answer. It is the only place that does.
 func problemOf(err error) problem {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
-			return r.problem
+			return newProblem(r.kind, r.detail)
 		}
 	}
 	var (
@@ -61,67 +60,55 @@ func problemOf(err error) problem {
 	)
 	switch {
 	case errors.As(err, &syntax):
-		p := newProblem(http.StatusBadRequest, "syntax", "The body is not JSON",
+		p := newProblem(problems.Syntax,
 			fmt.Sprintf("%s at byte %d, in event %d; no event of this body was accepted", syntax.Message, syntax.Offset, syntax.Index))
 		p.position = &position{Offset: syntax.Offset, Index: syntax.Index, Field: syntax.Field}
 		p.outcome = &outcome{}
 		return p
 	case errors.As(err, &rejected):
-		p := newProblem(http.StatusUnprocessableEntity, "events-rejected", "No event was accepted",
+		p := newProblem(problems.EventsRejected,
 			fmt.Sprintf("all events of the body (%d) were rejected; they are kept as rows of the table %s", rejected.Rejected, schema.RejectedName))
 		p.outcome = &rejected.outcome
 		return p
 	case errors.As(err, &tooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, "body-too-large", "The body is too large", tooLarge.Error())
+		return newProblem(problems.BodyTooLarge, tooLarge.Error())
 	case errors.As(err, &coding):
-		return newProblem(http.StatusUnsupportedMediaType, "content-encoding", "Unknown content encoding", coding.Error())
+		return newProblem(problems.ContentEncoding, coding.Error())
 	case errors.As(err, &corrupt):
-		return newProblem(http.StatusBadRequest, "corrupt-body", "The body can't be decompressed", corrupt.Error())
+		return newProblem(problems.CorruptBody, corrupt.Error())
 	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
-		return newProblem(http.StatusRequestTimeout, "body-timeout", "The body took too long",
+		return newProblem(problems.BodyTimeout,
 			fmt.Sprintf("a body must arrive with at least %d bytes a second, beside %v of grace", minBodyRate, bodyGrace))
 	case errors.As(err, &body):
-		return newProblem(http.StatusBadRequest, "incomplete-body", "The body ended early", "the body did not arrive whole; nothing was accepted")
+		return newProblem(problems.IncompleteBody, "the body did not arrive whole; nothing was accepted")
 	case errors.As(err, &unknown):
-		p := newProblem(http.StatusNotFound, "unknown-table", "Unknown table", unknown.Error())
+		p := newProblem(problems.UnknownTable, unknown.Error())
 		p.Tables = unknown.known
 		return p
 	case errors.As(err, &method):
-		return newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", method.Error())
+		return newProblem(problems.MethodNotAllowed, method.Error())
 	}
-	return newProblem(http.StatusInternalServerError, "internal", "Internal error",
-		"the gateway failed on this request; whether its events are durable is unknown")
+	return newProblem(problems.Internal, "the gateway failed on this request; whether its events are durable is unknown")
 }
 
-func newProblem(status int, kind, title, detail string) problem {
-	return problem{Type: "/problems/" + kind, Title: title, Status: status, Detail: detail}
+func newProblem(k problems.Kind, detail string) problem {
+	return problem{Type: k.Type(), Title: k.Title(), Status: k.Status(), Detail: detail, retryAfter: k.Retry()}
 }
 
 // refusals are the errors whose answer is always the same.
 var refusals = []struct {
-	err error
-	problem
+	err    error
+	kind   problems.Kind
+	detail string
 }{
-	{ErrTenantFull, newProblem(http.StatusTooManyRequests, "tenant-full", "The tenant's buffer is full",
-		"the tenant's share of the memory is taken until its rows are encoded; nothing was accepted").retry(2 * time.Second)},
-	{ErrTooLarge, newProblem(http.StatusRequestEntityTooLarge, "request-too-large", "The request needs too much memory",
-		"the rows of this body would not fit the tenant's share of the memory: send fewer events at a time")},
-	{ErrBusy, newProblem(http.StatusServiceUnavailable, "busy", "The gateway is busy",
-		"the gateway's memory is taken; nothing was accepted").retry(time.Second)},
-	{ErrJournalFull, newProblem(http.StatusServiceUnavailable, "journal-full", "The journal is full",
-		"the journal is at its limit until its windows reach the bucket; nothing was accepted").retry(10 * time.Second)},
-	{ErrFailed, newProblem(http.StatusServiceUnavailable, "journal-failed", "The journal has failed",
-		"this process accepts nothing any more; whether the events of this request are durable is unknown").retry(10 * time.Second)},
-	{ErrStopping, newProblem(http.StatusServiceUnavailable, "stopping", "The gateway is stopping",
-		"this process is about to end; nothing was accepted").retry(time.Second)},
-	{errNoRoute, newProblem(http.StatusNotFound, "not-found", "Nothing is here", "events are taken by POST /v1/{table}")},
-	{context.Canceled, newProblem(statusClientGone, "client-gone", "The client went away",
-		"the connection was closed before the events were known to be durable: whether they are is unknown")},
-}
-
-func (p problem) retry(after time.Duration) problem {
-	p.retryAfter = after
-	return p
+	{ErrTenantFull, problems.TenantFull, "the tenant's share of the memory is taken until its rows are encoded; nothing was accepted"},
+	{ErrTooLarge, problems.RequestTooLarge, "the rows of this body would not fit the tenant's share of the memory: send fewer events at a time"},
+	{ErrBusy, problems.Busy, "the gateway's memory is taken; nothing was accepted"},
+	{ErrJournalFull, problems.JournalFull, "the journal is at its limit until its windows reach the bucket; nothing was accepted"},
+	{ErrFailed, problems.JournalFailed, "this process accepts nothing any more; whether the events of this request are durable is unknown"},
+	{ErrStopping, problems.Stopping, "this process is about to end; nothing was accepted"},
+	{errNoRoute, problems.NotFound, "events are taken by POST /v1/{table}"},
+	{context.Canceled, problems.ClientGone, "the connection was closed before the events were known to be durable: whether they are is unknown"},
 }
 
 // fail answers with err's problem. It notes err for the access log, which is the
