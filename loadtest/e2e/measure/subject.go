@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -124,14 +122,13 @@ func (s subject) profile(ctx context.Context, g *process.Gateway, name string) <
 	return done
 }
 
-// watchMemory follows a process's peak of resident memory until it ends. (The peak
-// that the kernel reports for an ended child may be its parent's.)
+// watchMemory follows a process's peak of resident memory until it ends.
 func watchMemory(g *process.Gateway) <-chan int64 {
 	peak := make(chan int64, 1)
 	go func() {
 		most := int64(0)
 		for {
-			most = max(most, highWater(g.PID()))
+			most = max(most, g.Peak())
 			select {
 			case <-g.Exited():
 				peak <- most
@@ -141,24 +138,6 @@ func watchMemory(g *process.Gateway) <-chan int64 {
 		}
 	}()
 	return peak
-}
-
-// highWater reads VmHWM, 0 where there is none.
-func highWater(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
-	fields := bytes.Fields(rest)
-	if len(fields) == 0 {
-		return 0
-	}
-	kilobytes, err := strconv.ParseInt(string(fields[0]), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return kilobytes << 10
 }
 
 // ownCPU is what this process has used so far.

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// The memory that a gateway under attack may have resident: its setting, by which
+// the runtime's limit is set too, and what that does not count, which are the pages
+// of the binary, of generated code and of the kernel's for its threads.
+const (
+	attackedMemory = 256 << 20
+	memorySlack    = 64 << 20
+)
+
+// attackedEnv is a gateway with little memory for the default limits of a body.
+var attackedEnv = []string{"PARQUAY_MEMORY=256MiB", "PARQUAY_RING_BYTES=128MiB"}
+
+// withinMemory checks the peak of the gateway's resident memory.
+func (s *site) withinMemory() {
+	s.Helper()
+	if os.Getenv("E2E_RACE") != "" {
+		s.Log("no bound on memory holds under the race detector")
+		return
+	}
+	peak := s.gateway.Peak()
+	s.Logf("peak of resident memory: %d MiB of %d MiB", peak>>20, (attackedMemory+memorySlack)>>20)
+	if peak > attackedMemory+memorySlack {
+		s.Errorf("%d MiB were resident, %d MiB more than PARQUAY_MEMORY", peak>>20, (peak-attackedMemory)>>20)
+	}
+	if peak == 0 {
+		s.Log("resident memory can't be told here")
+	}
+}
+
+// honest posts single events, as a client that comes back when it is told to, until
+// n of them were accepted.
+func (s *site) honest(n int) {
+	s.Helper()
+	client := &http.Client{Timeout: 30 * time.Second}
+	defer client.CloseIdleConnections()
+	begin := time.Now()
+	for accepted := 0; accepted < n; {
+		response, err := client.Post(s.gateway.Events+"/v1/events", "application/json", strings.NewReader(`{"type":"a.honest"}`))
+		if err == nil {
+			_, _ = io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+			if response.StatusCode == http.StatusAccepted {
+				accepted++
+				continue
+			}
+			if response.StatusCode != http.StatusTooManyRequests && response.StatusCode != http.StatusServiceUnavailable {
+				s.Fatalf("an honest request was answered %d", response.StatusCode)
+			}
+		}
+		if time.Since(begin) > flushWithin {
+			s.Fatalf("of %d honest requests %d were accepted within %v (%v)", n, accepted, flushWithin, err)
+		}
+		time.Sleep(unhurried)
+	}
+}
+
+// unhurried is how long an honest client waits before it tries again.
+const unhurried = 50 * time.Millisecond
+
+// problem is the part of an answer that tests look at.
+type problem struct{ Type string }
+
+// body posts a body, encoded in some way, and returns the status and the problem's
+// type without /problems/.
+func (s *site) body(client *http.Client, coding string, body []byte, known bool) (status int, kind string, err error) {
+	var content io.Reader = bytes.NewReader(body)
+	if !known {
+		content = io.MultiReader(content) // hides the length
+	}
+	request, err := http.NewRequest(http.MethodPost, s.gateway.Events+"/v1/events", content)
+	if err != nil {
+		return 0, "", err
+	}
+	if coding != "" {
+		request.Header.Set("Content-Encoding", coding)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, "", err
+	}
+	var p problem
+	if err := json.Unmarshal(text, &p); err != nil {
+		return 0, "", err
+	}
+	return response.StatusCode, strings.TrimPrefix(p.Type, "/problems/"), nil
+}

@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// slowConnections is how many connections the slow clients hold.
+const slowConnections = 10_000
+
+// slow is a way to hold a connection and give nothing for it.
+type slow struct {
+	name  string
+	begin string // what is sent at once
+	byte  string // and then every second; "" nothing
+	ends  bool   // whether the gateway must end it soon: idle connections are let be for two minutes
+}
+
+const postHead = "POST /v1/events HTTP/1.1\r\nHost: parquay\r\nContent-Type: application/json\r\n"
+
+var slows = []slow{
+	{"says nothing", "", "", true},
+	{"stops in the request line", "POST /v1/ev", "", true},
+	{"dribbles a header", postHead + "X-Slow: ", "a", true},
+	{"dribbles header lines", postHead, "X-Slow: a\r\n", true},
+	{"dribbles a body", postHead + "Content-Length: 1000000\r\n\r\n", "{", true},
+	{"dribbles chunks", postHead + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n{\r\n", true},
+	{"stops in a body", postHead + "Content-Length: 1000000\r\n\r\n{\"type\":", "", true},
+	{"waits for 100 Continue", postHead + "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n", "", true},
+	{"stays idle", "GET /healthz HTTP/1.1\r\nHost: parquay\r\n\r\n", "", false},
+}
+
+// TestSlowConnections opens 10,000 connections that send too slowly, or nothing.
+// Those in the middle of a request are closed, the memory keeps its bound, and an
+// honest client beside them loses nothing (I6).
+func TestSlowConnections(t *testing.T) {
+	s := newSite(t, append(attackedEnv, "PARQUAY_MAX_CONNECTIONS=16384")...)
+	s.start()
+	s.besiege(slows)
+}
+
+// besiege holds slow connections of all kinds in equal numbers, until the gateway
+// has ended those that it must, beside a ledger client.
+func (s *site) besiege(kinds []slow) {
+	s.Helper()
+	s.needFiles(slowConnections)
+	l := s.load()
+	s.await("events are accepted", startWithin, func() bool { return l.accepted() > 1000 })
+
+	ctx, cancel := context.WithCancel(s.Context())
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	defer cancel()
+	var opened, ended atomic.Int64
+	must := int64(0)
+	for i := range slowConnections {
+		kind := kinds[i%len(kinds)]
+		if kind.ends {
+			must++
+		}
+		clients.Go(func() {
+			hold(ctx, strings.TrimPrefix(s.gateway.Events, "http://"), kind, &opened)
+			if kind.ends {
+				ended.Add(1)
+			}
+		})
+	}
+	s.await("slow clients are connected", flushWithin, func() bool { return opened.Load() >= slowConnections/2 })
+	s.await("slow requests are ended", flushWithin, func() bool { return ended.Load() == must })
+	s.Logf("%d of %d connections were opened, %d were ended by the gateway", opened.Load(), slowConnections, ended.Load())
+	before := l.accepted()
+	s.await("events are accepted in the end", flushWithin, func() bool { return l.accepted() > before+1000 })
+	l.end()
+	s.honest(10) // on connections of their own
+	s.withinMemory()
+	cancel()
+	clients.Wait()
+}
+
+// hold keeps a slow connection until the gateway, or ctx, ends it.
+func hold(ctx context.Context, address string, kind slow, opened *atomic.Int64) {
+	var c net.Conn
+	for c == nil {
+		var err error
+		if c, err = (&net.Dialer{}).DialContext(ctx, "tcp", address); ctx.Err() != nil {
+			return
+		} else if err != nil {
+			time.Sleep(unhurried) // the backlog is full
+		}
+	}
+	defer c.Close()
+	opened.Add(1)
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	if _, err := io.WriteString(c, kind.begin); err != nil {
+		return
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = io.Copy(io.Discard, c) // an answer, and the end
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			if _, err := io.WriteString(c, kind.byte); err != nil {
+				<-over
+				return
+			}
+		}
+	}
+}
+
+// needFiles skips the test where a process may not open so many files.
+func (s *site) needFiles(n int) {
+	s.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		s.Fatal(err)
+	}
+	if int(limit.Max) < n+1000 { // Go raises its own limit, and the gateway's, to Max
+		s.Skipf("a process may open %d files here, and %d are needed: ulimit -Hn", limit.Max, n+1000)
+	}
+}
