@@ -15,6 +15,8 @@ type outcome struct {
 	Rejected int                 `json:"rejected"`
 	Errors   []schema.EventError `json:"errors,omitempty"`
 	Omitted  int                 `json:"errors_omitted,omitempty"` // rejected without an entry in Errors
+
+	counts map[schema.Code]int // the rejected ones by reason, for the metrics
 }
 
 // Header values that every answer shares. net/http only reads them.

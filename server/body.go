@@ -31,10 +31,11 @@ func (s *Server) readText(w http.ResponseWriter, r *http.Request, tenant string,
 	a.text = size
 	wire := s.buffers.get(size)
 	src := &bodyReader{w: w, src: r.Body, started: time.Now()}
-	if err := s.fill(wire, src, &tooLargeError{limit: limit}, a, 0); err != nil {
+	err = s.fill(wire, src, &tooLargeError{limit: limit}, a, 0)
+	s.metrics.wireBytes.Add(float64(src.received))
+	if err != nil {
 		return nil, err
 	}
-	s.metrics.wireBytes.Add(float64(len(wire.bytes)))
 	if coding == identity {
 		return wire, nil
 	}

@@ -148,7 +148,7 @@ func TestClientLeavesDuringCommit(t *testing.T) {
 	want := []string{
 		`parquay_events_abandoned_total{table="events"} 1`,
 		`parquay_events_accepted_total{table="events"} 0`,
-		`parquay_http_requests_total{code="499",route="/v1/{table}"} 1`,
+		`parquay_http_requests_total{route="/v1/{table}",status="499"} 1`,
 	}
 	eventually(t, "the request is counted", func() bool {
 		metrics := s.do("GET", s.admin+"/metrics", nil).body

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -99,6 +100,7 @@ func (e *endpoint) decode(text []byte, tenant string, a *account) ([]*schema.Bat
 	if out.Rejected > 0 {
 		out.Errors = slices.Clone(d.Errors())
 		out.Omitted = out.Rejected - len(out.Errors)
+		out.counts = maps.Clone(d.Counts())
 	}
 	e.putBack(d, a)
 	return batches, out, nil

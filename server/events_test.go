@@ -139,17 +139,17 @@ func TestManyRejectedEventsAreCounted(t *testing.T) {
 	intake := newFakeIntake(t)
 	s := start(t, testConfig(intake))
 	n := schema.MaxErrors + 5
-	f := s.post(event + strings.Repeat(bad, n)).fields(t)
-	if counts(f) != "1/"+strconv.Itoa(n) || len(f.Errors) != schema.MaxErrors || f.Omitted != 5 {
+	f := s.post(event + strings.Repeat(bad, n) + `{"message_id":"m-2"}`).fields(t)
+	if counts(f) != "1/"+strconv.Itoa(n+1) || len(f.Errors) != schema.MaxErrors || f.Omitted != 6 {
 		t.Errorf("counts %s, %d errors, %d omitted", counts(f), len(f.Errors), f.Omitted)
 	}
-	if intake.rows()["rejected"] != n {
+	if intake.rows()["rejected"] != n+1 {
 		t.Errorf("rows %v", intake.rows())
 	}
 	metrics := s.do("GET", s.admin+"/metrics", nil).body
 	for _, want := range []string{
-		`parquay_events_rejected_total{code="pattern",table="events"} 1000`,
-		`parquay_events_rejected_total{code="unlisted",table="events"} 5`,
+		`parquay_events_rejected_total{code="pattern",table="events"} 1005`,
+		`parquay_events_rejected_total{code="required",table="events"} 1`,
 		`parquay_events_accepted_total{table="events"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {

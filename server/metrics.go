@@ -5,84 +5,94 @@ package server
 import (
 	"context"
 	"errors"
-	"strconv"
-	"time"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"parquay/schema"
+	"parquay/server/problems"
 )
 
-// Metrics are the server's. Their labels come from closed sets: route patterns,
-// status codes that the server sends, tables and codes of the contract.
+// Metrics are the server's. Their labels come from closed sets (I6): patterns of
+// routes, statuses that HTTP knows, and the tables and codes of the contract. So
+// nothing that a client sends can add a series beyond their product.
 type Metrics struct {
-	requests  *prometheus.CounterVec   // route, code
-	duration  *prometheus.HistogramVec // route
-	inFlight  prometheus.Gauge
-	panics    prometheus.Counter
-	body      *prometheus.CounterVec // form
+	answers  *answerMetrics
+	problems map[string]prometheus.Counter // by type; never changes
+	inFlight prometheus.Gauge
+	panics   prometheus.Counter
+
 	accepted  *prometheus.CounterVec // table
 	rejected  *prometheus.CounterVec // table, code
 	abandoned *prometheus.CounterVec // table
 
-	wireBytes, textBytes prometheus.Counter // of body
+	wireBytes, textBytes prometheus.Counter // of bodies
 }
 
 // NewMetrics makes the metrics and registers them with reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parquay_" + name, Help: help}, labels)
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &Metrics{
-		requests: counter("http_requests_total", "Requests answered, by route and status.", "route", "code"),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "parquay_http_request_duration_seconds",
-			Help: "Time from a request's header to its answer, by route.",
-			// 0.25 ms, less than any sync takes, to 65 s, doubling.
-			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 19),
-		}, []string{"route"}),
+		answers:  newAnswerMetrics(),
+		problems: make(map[string]prometheus.Counter),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "parquay_http_requests_in_flight", Help: "Requests being served.",
 		}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "parquay_http_panics_total", Help: "Requests whose handler panicked.",
-		}),
-		body:      counter("http_body_bytes_total", "Bytes of bodies: as sent (wire), and decompressed (text).", "form"),
-		accepted:  counter("events_accepted_total", "Events that were acknowledged as accepted, by table.", "table"),
-		rejected:  counter("events_rejected_total", "Events that the schema refused and that were kept as such, by table and code. Events beyond those an answer lists count as unlisted.", "table", "code"),
-		abandoned: counter("events_abandoned_total", "Events whose client went away before their commit ended: they may be durable, and were not acknowledged.", "table"),
+		panics: counter("parquay_http_panics_total", "Requests whose handler panicked."),
+
+		accepted: counterVec("parquay_events_accepted_total",
+			"Events that were acknowledged as accepted, by table.", "table"),
+		rejected: counterVec("parquay_events_rejected_total",
+			"Events that the schema refused and that are kept as rows of the table rejected, by table and code.", "table", "code"),
+		abandoned: counterVec("parquay_events_abandoned_total",
+			"Events whose client went away before their commit ended: they may be durable, and were not acknowledged.", "table"),
+
+		wireBytes: counter("parquay_http_request_body_bytes_total",
+			"Bytes of bodies of events as sent, those of refused requests included."),
+		textBytes: counter("parquay_http_request_text_bytes_total",
+			"Bytes of bodies of events once decompressed, of those that decompress."),
 	}
-	m.wireBytes, m.textBytes = m.body.WithLabelValues("wire"), m.body.WithLabelValues("text")
-	reg.MustRegister(m.requests, m.duration, m.inFlight, m.panics, m.body, m.accepted, m.rejected, m.abandoned)
+	reg.MustRegister(m.inFlight, m.panics, m.accepted, m.rejected, m.abandoned, m.wireBytes, m.textBytes)
+	m.answers.register(reg)
+	byType := counterVec("parquay_http_problems_total", "Answers with a problem, by its type (docs/http-api.md).", "type")
+	for _, kind := range problems.All() { // so that a rate sees the first one
+		m.problems[kind.Type()] = byType.WithLabelValues(strings.TrimPrefix(kind.Type(), "/problems/"))
+	}
+	reg.MustRegister(byType)
 	return m
 }
 
-func (m *Metrics) request(route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
-	m.duration.WithLabelValues(route).Observe(took.Seconds())
+func counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-// table returns the counters of one table.
+// table returns the counters of one table. They exist from the start, so that a
+// rate sees the first event.
 func (m *Metrics) table(name string) tableMetrics {
-	return tableMetrics{
+	t := tableMetrics{
 		accepted:  m.accepted.WithLabelValues(name),
 		abandoned: m.abandoned.WithLabelValues(name),
-		rejected:  m.rejected.MustCurryWith(prometheus.Labels{"table": name}),
+		rejected:  make(map[schema.Code]prometheus.Counter),
 	}
+	for _, code := range schema.Codes() {
+		t.rejected[code] = m.rejected.WithLabelValues(name, string(code))
+	}
+	return t
 }
 
 // tableMetrics are the counters of one table's events.
 type tableMetrics struct {
 	accepted, abandoned prometheus.Counter
-	rejected            *prometheus.CounterVec // code
+	rejected            map[schema.Code]prometheus.Counter // never changes
 }
 
 // committed counts events whose batches are durable.
 func (m *tableMetrics) committed(out outcome) {
 	m.accepted.Add(float64(out.Accepted))
-	for _, e := range out.Errors {
-		m.rejected.WithLabelValues(string(e.Code)).Inc()
-	}
-	if out.Omitted > 0 {
-		m.rejected.WithLabelValues("unlisted").Add(float64(out.Omitted))
+	for code, n := range out.counts {
+		m.rejected[code].Add(float64(n))
 	}
 }
 

@@ -22,10 +22,13 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if route == "" {
 				route = "none"
 			}
-			s.metrics.request(route, rec.status, took)
+			s.metrics.answers.observe(route, rec.status, took, rec.written)
 			s.log.request(r, rec, route, took)
 		}()
 		next.ServeHTTP(rec, r)
+		if rec.status == 0 { // net/http sends it for a handler that wrote nothing
+			rec.status = http.StatusOK
+		}
 	})
 }
 

@@ -115,6 +115,7 @@ var refusals = []struct {
 // only one to tell the operator.
 func (s *Server) fail(w http.ResponseWriter, err error) {
 	p := problemOf(err)
+	s.metrics.problems[p.Type].Inc()
 	if rec, ok := w.(*recorder); ok {
 		rec.err = err
 	}

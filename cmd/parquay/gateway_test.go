@@ -238,7 +238,7 @@ func TestMetricsAreGathered(t *testing.T) {
 	for _, name := range []string{
 		`parquay_events_accepted_total{table="events"} 1`,
 		`parquay_events_rejected_total{code="required",table="events"} 1`,
-		"parquay_http_body_bytes_total", "parquay_journal_append_seconds_count", "parquay_journal_backlog_bytes",
+		"parquay_http_request_body_bytes_total", "parquay_journal_append_seconds_count", "parquay_journal_backlog_bytes",
 		"parquay_oldest_pending_seconds", "parquay_bucket_puts_failing", "parquay_spool_files",
 		"parquay_build_info", "go_goroutines", "process_resident_memory_bytes",
 	} {

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// gathered returns every series with its value; a histogram's is its count.
+func gathered(t testing.TB, g prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			series[f.GetName()+"{"+strings.Join(labels, ",")+"}"] = m.GetCounter().GetValue() + m.GetGauge().GetValue() +
+				float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return series
+}
+
+// Every answer counts once, under a status that HTTP knows.
+func TestAnswersAreCounted(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		status  string
+		class   string
+	}{
+		{"a status", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, "202", "2xx"},
+		{"a body without a status", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }, "200", "2xx"},
+		{"nothing", func(http.ResponseWriter, *http.Request) {}, "200", "2xx"},
+		{"100 and 103 before the answer", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(100)
+			w.WriteHeader(103)
+			w.WriteHeader(413)
+		}, "413", "4xx"},
+		{"two statuses", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503); w.WriteHeader(200) }, "503", "5xx"},
+		{"a client that is gone", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(499) }, "499", "4xx"},
+		{"a status that nobody knows", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(987) }, "other", "other"},
+		{"a connection that is closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "none", "none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := testConfig(newFakeIntake(t))
+			s := newServer(t, cfg)
+			r := s.newRouter()
+			r.Get("/thing/{id}", c.handler)
+			w := httptest.NewRecorder()
+			func() {
+				defer func() { _ = recover() }()
+				r.ServeHTTP(w, httptest.NewRequest("GET", "/thing/7", nil))
+			}()
+			got := gathered(t, cfg.Gatherer)
+			for name, want := range map[string]float64{
+				"parquay_http_requests_total{route=/thing/{id},status=" + c.status + "}":         1,
+				"parquay_http_request_duration_seconds{class=" + c.class + ",route=/thing/{id}}": 1,
+				"parquay_http_response_body_bytes_total{route=/thing/{id}}":                      float64(w.Body.Len()),
+				"parquay_http_requests_in_flight{}":                                              0,
+			} {
+				if v, ok := got[name]; !ok || v != want {
+					t.Errorf("%s is %v, want %v", name, v, want)
+				}
+			}
+		})
+	}
+}
+
+// A body counts as many bytes as have arrived, also when it is refused.
+func TestBodiesAreCounted(t *testing.T) {
+	cfg := testConfig(newFakeIntake(t))
+	s := start(t, cfg)
+	s.post(event)
+	packed := string(gzipped(t, []byte(event)))
+	s.post(packed, "Content-Encoding", "gzip")
+	s.post("no JSON")
+	s.post("no gzip", "Content-Encoding", "gzip")
+	got := gathered(t, cfg.Gatherer)
+	for problem, n := range map[string]float64{"syntax": 1, "corrupt-body": 1, "busy": 0} {
+		if v, ok := got["parquay_http_problems_total{type="+problem+"}"]; !ok || v != n {
+			t.Errorf("%v problems %s, want %v", v, problem, n)
+		}
+	}
+	wire, text := float64(len(event)+len(packed)+2*len("no JSON")), float64(2*len(event)+len("no JSON"))
+	if g := got["parquay_http_request_body_bytes_total{}"]; g != wire {
+		t.Errorf("%v bytes as sent, want %v", g, wire)
+	}
+	if g := got["parquay_http_request_text_bytes_total{}"]; g != text {
+		t.Errorf("%v bytes of text, want %v", g, text)
+	}
+}
+
+// Whatever a client makes up, no series comes of it: the second thousand requests
+// of the same kinds add none to those of the first (I6).
+func TestHostileRequestsAddNoSeries(t *testing.T) {
+	cfg := testConfig(newFakeIntake(t))
+	s := newServer(t, cfg)
+	handlers := []http.Handler{s.events.Handler, s.admin.Handler}
+	wild := func(n int) string { // of any bytes that a request line or a header may have
+		b := make([]byte, 1+rand.IntN(n))
+		for i := range b {
+			b[i] = byte('!' + rand.IntN('~'-'!'))
+		}
+		return string(b)
+	}
+	paths := []func() string{
+		func() string { return "/" + wild(200) },
+		func() string { return "/v1/" + wild(100) },
+		func() string { return "/v1/events/" + wild(30) },
+		func() string { return "/v1/receipts/" + wild(30) },
+		func() string { return "/v1/events?" + wild(50) },
+		func() string { return "/debug/pprof/" + wild(30) },
+		func() string { return "/" + strings.Repeat("/", rand.IntN(50)) },
+		func() string { return "*" },
+	}
+	methods := []func() string{
+		func() string { return "GET" }, func() string { return "POST" }, func() string { return "HEAD" },
+		func() string { return "OPTIONS" }, func() string { return "PATCH" },
+		func() string { return strings.ToUpper(fmt.Sprintf("X%x", rand.Uint64())) },
+	}
+	bodies := []func() string{
+		func() string { return event },
+		func() string {
+			return `{"type":"` + strings.Trim(wild(50), `"\`) + `","` + fmt.Sprint(rand.Uint64()) + `":1}`
+		},
+		func() string { return wild(300) },
+	}
+	round := func() []string {
+		for _, path := range paths {
+			for _, method := range methods {
+				for _, body := range bodies {
+					for range 8 {
+						r := httptest.NewRequest("POST", "/", strings.NewReader(body()))
+						r.Method, r.URL.Path, r.RequestURI = method(), path(), "/"
+						r.Host, r.RemoteAddr = wild(50), wild(50)
+						for _, h := range []string{"Content-Encoding", "Content-Type", "Authorization", "Prefer", "Idempotency-Key", "Origin", "Parquay-Request-Id", wild(20)} {
+							if rand.IntN(4) == 0 {
+								r.Header.Set(h, wild(100))
+							}
+						}
+						for _, h := range handlers {
+							h.ServeHTTP(httptest.NewRecorder(), r)
+						}
+					}
+				}
+			}
+		}
+		var names []string
+		for name := range gathered(t, cfg.Gatherer) {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	round()
+	first := round() // rare combinations too have occurred
+	if diff := cmp.Diff(first, round()); diff != "" {
+		t.Errorf("series differ (-before +after):\n%s", diff)
+	}
+}
+
+// Every name is as Prometheus wants it, and a registry that checks everything takes
+// what is collected.
+func TestMetricsAreWellFormed(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	m := NewMetrics(reg)
+	m.answers.observe("/", 200, 1, 1)
+	m.table("events")
+	complaints, err := testutil.GatherAndLint(reg)
+	if err != nil || len(complaints) > 0 {
+		t.Errorf("%v, %v", complaints, err)
+	}
+}
