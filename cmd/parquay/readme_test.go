@@ -4,7 +4,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,11 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write the README's settings and the output of its examples")
 
 const (
 	readme        = "../../README.md"
@@ -25,29 +20,8 @@ const (
 	settingsEnd   = "<!-- end of settings -->\n"
 )
 
-func readREADME(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// check compares the README with what it should be, or writes that.
-func checkREADME(t *testing.T, got, want string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("README.md is out of date (-want +got); `go test ./cmd/parquay -run README -update` writes it:\n%s", diff)
-	}
-}
-
 func TestREADMESettings(t *testing.T) {
-	text := readREADME(t)
+	text := readDocument(t, readme)
 	before, rest, ok := strings.Cut(text, settingsBegin)
 	_, after, ok2 := strings.Cut(rest, settingsEnd)
 	if !ok || !ok2 {
@@ -61,42 +35,21 @@ func TestREADMESettings(t *testing.T) {
 		}
 		table += fmt.Sprintf("| `%s` | %s | %s |\n", v.name, def, v.meaning)
 	}
-	checkREADME(t, text, before+settingsBegin+table+settingsEnd+after)
+	checkDocument(t, readme, text, before+settingsBegin+table+settingsEnd+after)
 }
 
 func TestREADMELinks(t *testing.T) {
-	for _, file := range []string{readme, "../../CONTRIBUTING.md", "../../docs/ARCHITECTURE.md", "../../docs/operations.md"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(string(text), -1) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("the documents were not found: %v", err)
+	}
+	for _, file := range append(files, readme, "../../CONTRIBUTING.md") {
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(readDocument(t, file), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(file), link[1])); err != nil {
 				t.Errorf("%s links to %s: %v", file, link[1], err)
 			}
 		}
 	}
-}
-
-// consoleBlock is an example; each of its commands begins with "$ ".
-var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
-
-// unstable is what differs from run to run in the output of an example.
-var unstable = []struct {
-	pattern *regexp.Regexp
-	mask    string
-}{
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
-	{regexp.MustCompile(`[0-9a-f]{32}`), "INCARNATION"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
-	{regexp.MustCompile(`dt=\d{4}-\d\d-\d\d/hour=\d\d`), "HOUR"},
-}
-
-func masked(s string) string {
-	for _, u := range unstable {
-		s = u.pattern.ReplaceAllString(s, u.mask)
-	}
-	return s
 }
 
 // Every command of the README is run as it stands there, but for the port, on a
@@ -106,10 +59,28 @@ func TestREADMEConsole(t *testing.T) {
 		t.Skip("the README's examples need curl, which is not installed")
 	}
 	dir := t.TempDir()
-	var p process
 	setEnvironment(t, nil)
-	err := p.start(dir, append(os.Environ(), "PARQUAY_LOG_FORMAT=json", "PARQUAY_FLUSH_INTERVAL=1h",
-		"PARQUAY_LISTEN=127.0.0.1:0", "PARQUAY_ADMIN_LISTEN=127.0.0.1:0"))
+	p, address := startExample(t, dir, "PARQUAY_FLUSH_INTERVAL=1h")
+	local := strings.NewReplacer("127.0.0.1:8080", address, "bin/parquay", "parquay")
+	text := readDocument(t, readme)
+	want := runConsole(text, func(command string) string {
+		if !strings.Contains(command, "curl") {
+			p.cmd.Process.Signal(syscall.SIGTERM) // in vain if it has ended
+			<-p.done
+		}
+		return shell(t, dir, local.Replace(command))
+	})
+	if masked(want) != masked(text) {
+		checkDocument(t, readme, text, want)
+	}
+}
+
+// startExample starts a gateway in dir, on a free port, and returns its address.
+func startExample(t *testing.T, dir string, env ...string) (p *process, address string) {
+	t.Helper()
+	p = new(process)
+	err := p.start(dir, append(append(os.Environ(), "PARQUAY_LOG_FORMAT=json",
+		"PARQUAY_LISTEN=127.0.0.1:0", "PARQUAY_ADMIN_LISTEN=127.0.0.1:0"), env...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,37 +89,5 @@ func TestREADMEConsole(t *testing.T) {
 	if !ok {
 		t.Fatalf("it ended before it served:\n%s", p.log.text())
 	}
-	local := strings.NewReplacer("127.0.0.1:8080", line.Events, "bin/parquay", "parquay")
-	text := readREADME(t)
-	want := consoleBlock.ReplaceAllStringFunc(text, func(block string) string {
-		var b strings.Builder
-		b.WriteString("```console\n")
-		for command := range strings.Lines(block) {
-			command, ok := strings.CutPrefix(command, "$ ")
-			if !ok {
-				continue // the output of the last one
-			}
-			if !strings.Contains(command, "curl") {
-				p.cmd.Process.Signal(syscall.SIGTERM) // in vain if it has ended
-				<-p.done
-			}
-			fmt.Fprintf(&b, "$ %s%s", command, shell(t, dir, local.Replace(command)))
-		}
-		return b.String() + "```"
-	})
-	if masked(want) != masked(text) {
-		checkREADME(t, text, want)
-	}
-}
-
-// shell runs a command line and returns what it prints, ending with a line feed.
-func shell(t *testing.T, dir, command string) string {
-	t.Helper()
-	cmd := exec.Command("sh", "-c", command)
-	cmd.Dir = dir
-	output, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%s: %v", command, err)
-	}
-	return strings.TrimSuffix(string(output), "\n") + "\n"
+	return p, line.Events
 }

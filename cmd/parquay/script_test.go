@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PARQUAY_LISTEN", "127.0.0.1:0")
 			env.Setenv("PARQUAY_ADMIN_LISTEN", "127.0.0.1:0")
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"halt":  cmdHalt,
 			"post":  cmdPost,
 			"get":   cmdGet,
+			"curl":  cmdCurl,
 			"spoil": cmdSpoil,
 		},
 	})
@@ -119,6 +121,16 @@ func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
 	answer, err := http.Get(args[0])
 	ts.Check(err)
 	printAnswer(ts, answer)
+}
+
+// cmdCurl runs curl with its own defaults: curl -d @events.ndjson URL. It prints the
+// answer's body and, in a line of its own, its status and type. The answer's header
+// is in the file head.
+func cmdCurl(ts *testscript.TestScript, neg bool, args []string) {
+	visible := []string{"-sS", "-D", "head", "-w", "%{http_code} %{content_type}\n"}
+	if err := ts.Exec("curl", append(visible, args...)...); (err != nil) != neg {
+		ts.Fatalf("curl: %v", err)
+	}
 }
 
 // cmdSpoil damages the last frame of a segment, or, in a segment that has grown
