@@ -82,7 +82,7 @@ func (f *Output) append(ctx context.Context, group []*schema.Batch) error {
 		if err != nil {
 			return f.fail(err)
 		}
-		f.writer.cfg.Metrics.encoding.Observe(time.Since(begin).Seconds())
+		f.writer.cfg.Metrics.encode.Observe(since(begin))
 		if err := f.commit(g); err != nil {
 			return err
 		}
@@ -157,11 +157,16 @@ func (f *Output) closeLocked() (int64, error) {
 	if f.rows == 0 {
 		return 0, nil
 	}
+	begin := time.Now()
 	info := f.infoLocked()
 	if err := f.endLocked(&info); err != nil {
 		return 0, err
 	}
-	return f.checkLocked(info)
+	rows, err := f.checkLocked(info)
+	if err == nil {
+		f.writer.cfg.Metrics.finish.Observe(since(begin))
+	}
+	return rows, err
 }
 
 // endLocked writes the footer.

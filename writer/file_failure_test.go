@@ -97,7 +97,7 @@ func TestDiscardDuringPut(t *testing.T) {
 	if err := f.Put(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := metricValue(t, r.metrics, "parquay_file_rows_total"); got != 3 {
+	if got := metricValue(t, r.metrics, "parquay_file_rows_sum"); got != 3 {
 		t.Errorf("%v rows are counted, want 3", got)
 	}
 	if err := f.Put(t.Context()); !errors.Is(err, ErrClosed) {

@@ -320,7 +320,7 @@ func TestPutAgainIsCountedOnce(t *testing.T) {
 	if puts != 1 {
 		t.Errorf("the bucket was asked %d times, want once", puts)
 	}
-	if got := metricValue(t, r.metrics, "parquay_file_rows_total"); got != 3 {
+	if got := metricValue(t, r.metrics, "parquay_file_rows_sum"); got != 3 {
 		t.Errorf("%v rows are counted, want 3", got)
 	}
 }

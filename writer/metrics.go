@@ -2,48 +2,70 @@ package writer
 
 // This file is what the encoding and spooling side of the writer tells Prometheus.
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
 
-// Metrics counts files from their encoding to the bucket. Tables are its only
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parquay/schema"
+)
+
+// Metrics follow files from their encoding to the bucket. Tables are their only
 // label: their number is the operator's.
 type Metrics struct {
-	files       *prometheus.CounterVec
-	rows        *prometheus.CounterVec
-	bytes       *prometheus.CounterVec
-	encoding    prometheus.Histogram
+	bytes  *prometheus.HistogramVec // table
+	rows   *prometheus.HistogramVec // table
+	encode prometheus.Histogram
+	finish prometheus.Histogram
+
 	spoolMemory prometheus.Gauge
 	spoolBytes  prometheus.Gauge
 	spoolFiles  prometheus.Gauge
 }
 
-// NewMetrics makes the metrics and registers them.
-func NewMetrics(r prometheus.Registerer) *Metrics {
-	counter := func(name, help string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"table"})
-	}
+// NewMetrics makes the metrics and registers them. Those of the tables named are
+// there from the start, so that a rate sees the first file.
+func NewMetrics(r prometheus.Registerer, tables ...*schema.Table) *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	}
+	perFile := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"table"})
+	}
 	m := &Metrics{
-		files: counter("parquay_files_total", "Files that are durable in the bucket."),
-		rows:  counter("parquay_file_rows_total", "Rows of files that are durable in the bucket."),
-		bytes: counter("parquay_file_bytes_total", "Bytes of files that are durable in the bucket."),
-		encoding: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "parquay_encode_seconds",
-			Help:    "Time to encode a row group, without the wait for an encoder.",
-			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8), // 0.1 ms to 1.6 s
-		}),
+		bytes: perFile("parquay_file_size_bytes",
+			"Size of each file that is durable in the bucket, by table: the count is of files, the sum of bytes.",
+			prometheus.ExponentialBuckets(4<<10, 4, 10)), // 4 KiB to 1 GiB
+		rows: perFile("parquay_file_rows",
+			"Rows of each file that is durable in the bucket, by table: the sum is of rows.",
+			prometheus.ExponentialBuckets(1, 4, 12)), // to 4 million
+		encode: histogram("parquay_row_group_encode_duration_seconds",
+			"Time to encode a row group, without the wait for an encoder.",
+			prometheus.ExponentialBuckets(0.0001, 4, 8)), // 0.1 ms to 1.6 s
+		finish: histogram("parquay_file_close_duration_seconds",
+			"Time to write a file's footer and to read the file back.",
+			prometheus.ExponentialBuckets(0.0001, 4, 8)),
+
 		spoolMemory: gauge("parquay_spool_memory_bytes", "Bytes of files in memory that are not in the bucket yet."),
 		spoolBytes:  gauge("parquay_spool_disk_bytes", "Bytes of files in the spool folder."),
 		spoolFiles:  gauge("parquay_spool_files", "Files in the spool folder."),
 	}
-	r.MustRegister(m.files, m.rows, m.bytes, m.encoding, m.spoolMemory, m.spoolBytes, m.spoolFiles)
+	for _, t := range tables {
+		m.bytes.WithLabelValues(t.Name())
+		m.rows.WithLabelValues(t.Name())
+	}
+	r.MustRegister(m.bytes, m.rows, m.encode, m.finish, m.spoolMemory, m.spoolBytes, m.spoolFiles)
 	return m
 }
 
 // stored counts a file that is in the bucket.
 func (m *Metrics) stored(table string, rows, bytes int64) {
-	m.files.WithLabelValues(table).Inc()
-	m.rows.WithLabelValues(table).Add(float64(rows))
-	m.bytes.WithLabelValues(table).Add(float64(bytes))
+	m.bytes.WithLabelValues(table).Observe(float64(bytes))
+	m.rows.WithLabelValues(table).Observe(float64(rows))
 }
+
+// since is how long something has taken, in the unit of Prometheus.
+func since(begin time.Time) float64 { return time.Since(begin).Seconds() }

@@ -1,30 +1,38 @@
 package writer
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"parquay/schema"
 )
 
-// metricValue sums a metric over its labels; of a histogram it is the count.
+// metricValue adds a metric up over its labels; of a histogram it is the count, or
+// with the suffix _sum the sum.
 func metricValue(t *testing.T, g prometheus.Gatherer, name string) float64 {
 	t.Helper()
 	families, err := g.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
+	family, ofSum := strings.CutSuffix(name, "_sum")
 	for _, f := range families {
-		if f.GetName() != name {
+		if f.GetName() != family {
 			continue
 		}
-		sum := 0.0
+		total := 0.0
 		for _, m := range f.GetMetric() {
-			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			if ofSum {
+				total += m.GetHistogram().GetSampleSum()
+				continue
+			}
+			total += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}
-		return sum
+		return total
 	}
 	t.Fatalf("no metric %s", name)
 	return 0
@@ -36,7 +44,8 @@ func TestMetrics(t *testing.T) {
 	values := func() map[string]float64 {
 		m := make(map[string]float64)
 		for _, name := range []string{
-			"parquay_files_total", "parquay_file_rows_total", "parquay_file_bytes_total", "parquay_encode_seconds",
+			"parquay_file_size_bytes", "parquay_file_size_bytes_sum", "parquay_file_rows", "parquay_file_rows_sum",
+			"parquay_row_group_encode_duration_seconds", "parquay_file_close_duration_seconds",
 			"parquay_spool_memory_bytes", "parquay_spool_disk_bytes", "parquay_spool_files",
 		} {
 			m[name] = metricValue(t, r.metrics, name)
@@ -68,7 +77,8 @@ func TestMetrics(t *testing.T) {
 	}
 	size := float64(len(r.bucket.objects[id.Key()]))
 	want := map[string]float64{
-		"parquay_files_total": 1, "parquay_file_rows_total": 3, "parquay_file_bytes_total": size, "parquay_encode_seconds": 6,
+		"parquay_file_size_bytes": 1, "parquay_file_size_bytes_sum": size, "parquay_file_rows": 1, "parquay_file_rows_sum": 3,
+		"parquay_row_group_encode_duration_seconds": 6, "parquay_file_close_duration_seconds": 2,
 		"parquay_spool_memory_bytes": float64(len(small.body.memory)), "parquay_spool_disk_bytes": size, "parquay_spool_files": 1,
 	}
 	if diff := cmp.Diff(want, values()); diff != "" {
@@ -84,16 +94,17 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// A second registration would panic: nothing is registered twice or left out.
-func TestMetricsAreRegistered(t *testing.T) {
+// Every name is as Prometheus wants it, nothing is registered twice, and every
+// table has its series before its first file.
+func TestMetricsAreWellFormed(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	m := NewMetrics(registry)
-	m.stored("t", 1, 1)
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
+	NewMetrics(registry, schema.Events(), schema.Rejected())
+	NewPutMetrics(registry)
+	complaints, err := testutil.GatherAndLint(registry)
+	if err != nil || len(complaints) > 0 {
+		t.Errorf("%v, %v", complaints, err)
 	}
-	if len(families) != 7 {
-		t.Errorf("%d metrics are registered, want 7", len(families))
+	if n, err := testutil.GatherAndCount(registry, "parquay_file_rows"); n != 2 || err != nil {
+		t.Errorf("%d tables have rows, want 2 (%v)", n, err)
 	}
 }
