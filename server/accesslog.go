@@ -3,16 +3,19 @@
 package server
 
 import (
+	"log"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// Server errors come in crowds, when a budget is used up or a disk is full: one a
-// second tells as much as all of them, and a log can't fill the disk again.
+// Warnings come in crowds, when a budget is used up, a disk is full or somebody
+// guesses keys: one a second tells as much as all of them, and a log can't fill
+// the disk again. Each kind has its own, so that none hides another.
 const (
 	warningsPerSecond = 1
 	warningsBurst     = 10
@@ -20,22 +23,20 @@ const (
 
 // accessLog writes lines without payloads or credentials.
 type accessLog struct {
-	logger     *slog.Logger
-	warnings   *rate.Limiter
-	suppressed atomic.Int64 // since the last warning
+	logger   *slog.Logger
+	failures throttle // answers of 5xx
+	protocol throttle // what net/http says of connections
 }
 
 func newAccessLog(l *slog.Logger) *accessLog {
-	return &accessLog{logger: l, warnings: rate.NewLimiter(warningsPerSecond, warningsBurst)}
+	return &accessLog{logger: l, failures: newThrottle(), protocol: newThrottle()}
 }
 
 func (l *accessLog) request(r *http.Request, rec *recorder, route string, took time.Duration) {
 	level, suppressed := slog.LevelDebug, int64(0)
 	if rec.status >= 500 && rec.err != nil { // not a probe's 503, which is an answer and no failure
-		if l.warnings.Allow() {
-			level, suppressed = slog.LevelWarn, l.suppressed.Swap(0)
-		} else {
-			l.suppressed.Add(1)
+		if ok, n := l.failures.allow(); ok {
+			level, suppressed = slog.LevelWarn, n
 		}
 	}
 	if !l.logger.Enabled(r.Context(), level) {
@@ -57,4 +58,38 @@ func (l *accessLog) request(r *http.Request, rec *recorder, route string, took t
 		attrs = append(attrs, slog.Int64("suppressed", suppressed))
 	}
 	l.logger.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// errors is where net/http says what was wrong with a connection: a handshake that
+// failed, a preface that is none. Every port scan causes some.
+func (l *accessLog) errors() *log.Logger {
+	return log.New(protocolErrors{l}, "", 0)
+}
+
+type protocolErrors struct{ *accessLog }
+
+func (l protocolErrors) Write(line []byte) (int, error) {
+	if ok, suppressed := l.protocol.allow(); ok {
+		l.logger.Warn("a connection failed", "error", clip(strings.TrimSpace(string(line)), 512), "suppressed", suppressed)
+	}
+	return len(line), nil
+}
+
+// throttle lets some of many warnings through, and counts the others.
+type throttle struct {
+	limiter    *rate.Limiter
+	suppressed atomic.Int64 // since the last one let through
+}
+
+func newThrottle() throttle {
+	return throttle{limiter: rate.NewLimiter(warningsPerSecond, warningsBurst)}
+}
+
+// allow also returns how many were left out before one that it lets through.
+func (t *throttle) allow() (ok bool, suppressed int64) {
+	if !t.limiter.Allow() {
+		t.suppressed.Add(1)
+		return false, 0
+	}
+	return true, t.suppressed.Swap(0)
 }

@@ -110,6 +110,7 @@ func (cfg *Config) validate() error {
 	require(cfg.MaxDecoded > 0, "MaxDecoded must be at least 1")
 	require(cfg.Limits.MaxEvent > 0, "Limits.MaxEvent must be at least 1")
 	require(cfg.Ack != "", "Ack is missing")
+	require(cfg.MaxConnections > 0, "MaxConnections must be at least 1")
 	require(cfg.Intake != nil, "Intake is missing")
 	require(cfg.Logger != nil, "Logger is missing")
 	require(cfg.Metrics != nil, "Metrics is missing")

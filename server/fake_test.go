@@ -216,17 +216,18 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func testConfig(intake Intake) Config {
 	reg := prometheus.NewRegistry()
 	return Config{
-		Listen:      "127.0.0.1:0",
-		AdminListen: "127.0.0.1:0",
-		Tables:      []*schema.Table{schema.Events(), schema.Rejected()},
-		Limits:      schema.Limits{MaxEvent: 1 << 20, Late: 168 * time.Hour, Early: time.Hour},
-		MaxBody:     1 << 20,
-		MaxDecoded:  4 << 20,
-		Ack:         "disk",
-		Intake:      intake,
-		Logger:      slog.New(slog.DiscardHandler),
-		Metrics:     NewMetrics(reg),
-		Gatherer:    reg,
+		Listen:         "127.0.0.1:0",
+		AdminListen:    "127.0.0.1:0",
+		MaxConnections: 100,
+		Tables:         []*schema.Table{schema.Events(), schema.Rejected()},
+		Limits:         schema.Limits{MaxEvent: 1 << 20, Late: 168 * time.Hour, Early: time.Hour},
+		MaxBody:        1 << 20,
+		MaxDecoded:     4 << 20,
+		Ack:            "disk",
+		Intake:         intake,
+		Logger:         slog.New(slog.DiscardHandler),
+		Metrics:        NewMetrics(reg),
+		Gatherer:       reg,
 	}
 }
 

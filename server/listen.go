@@ -9,7 +9,7 @@ import (
 
 // listen opens a TCP listener. Unless anywhere is true, the address must be a
 // loopback one: an open gateway takes anybody's events and shows anybody's heap.
-func listen(address, what string, anywhere bool) (net.Listener, error) {
+func listen(address, what string, anywhere bool) (*net.TCPListener, error) {
 	// Resolved once, so that what was checked is what is listened on.
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {

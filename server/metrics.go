@@ -18,6 +18,7 @@ import (
 // nothing that a client sends can add a series beyond their product.
 type Metrics struct {
 	answers  *answerMetrics
+	gate     *gateMetrics
 	problems map[string]prometheus.Counter // by type; never changes
 	inFlight prometheus.Gauge
 	panics   prometheus.Counter
@@ -36,6 +37,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		answers:  newAnswerMetrics(),
+		gate:     newGateMetrics(),
 		problems: make(map[string]prometheus.Counter),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "parquay_http_requests_in_flight", Help: "Requests being served.",
@@ -56,6 +58,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	reg.MustRegister(m.inFlight, m.panics, m.accepted, m.rejected, m.abandoned, m.wireBytes, m.textBytes)
 	m.answers.register(reg)
+	m.gate.register(reg)
 	byType := counterVec("parquay_http_problems_total", "Answers with a problem, by its type (docs/http-api.md).", "type")
 	for _, kind := range problems.All() { // so that a rate sees the first one
 		m.problems[kind.Type()] = byType.WithLabelValues(strings.TrimPrefix(kind.Type(), "/problems/"))

@@ -11,28 +11,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
-)
-
-// The bounds on a connection. The body's and the answer's are in deadline.go.
-const (
-	// readHeaderTimeout bounds the time from a request's first byte to the end
-	// of its header, which fits one packet: only a slow attack takes longer.
-	readHeaderTimeout = 5 * time.Second
-	// idleTimeout is longer than the 60 s after which common balancers drop an
-	// idle connection, so that the balancer and not the gateway closes it:
-	// otherwise a request could meet a connection that is being closed.
-	idleTimeout = 120 * time.Second
-	// maxHeaderBytes leaves room for a long token and tracing headers. net/http
-	// allows 4 KiB more, and its default of 1 MiB would let idle-looking
-	// connections hold memory that nobody has admitted.
-	maxHeaderBytes = 16 << 10
 )
 
 // Server serves both listeners. Its methods are safe for concurrent use.
@@ -49,6 +32,8 @@ type Server struct {
 
 	events, admin                 *http.Server
 	eventsListener, adminListener net.Listener
+
+	certificates *certificates // nil without TLS
 
 	stopping atomic.Bool
 }
@@ -68,30 +53,45 @@ func New(cfg Config) (*Server, error) {
 		durability: []string{cfg.Ack},
 	}
 	s.endpoints, s.names = newEndpoints(cfg)
-	s.events = s.newHTTPServer(s.eventRoutes())
-	s.admin = s.newHTTPServer(s.adminRoutes())
-	s.events.ReadTimeout = bodyGrace // extended while a body makes progress
-
-	var err error
-	s.eventsListener, err = listen(cfg.Listen, "events (PARQUAY_LISTEN)", cfg.Authenticator != nil || cfg.Insecure)
-	if err != nil {
+	s.events, s.admin = s.newEventServer(), s.newHTTPServer(s.adminRoutes())
+	if err := s.openTLS(); err != nil {
 		return nil, err
 	}
-	s.adminListener, err = listen(cfg.AdminListen, "administration (PARQUAY_ADMIN_LISTEN)", cfg.Insecure)
-	if err != nil {
-		return nil, errors.Join(err, s.eventsListener.Close())
+	if err := s.openListeners(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) newHTTPServer(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
+// openTLS reads the certificate, where there is one.
+func (s *Server) openTLS() (err error) {
+	if s.cfg.TLS == nil {
+		return nil
 	}
+	s.certificates, err = openCertificates(*s.cfg.TLS, s.cfg.Logger, s.metrics.gate)
+	if err != nil {
+		return fmt.Errorf("open TLS (PARQUAY_TLS_CERT): %w", err)
+	}
+	s.events.TLSConfig = s.certificates.config()
+	return nil
+}
+
+// openListeners opens both, or none.
+func (s *Server) openListeners() error {
+	cfg := &s.cfg
+	asked := cfg.Authenticator != nil || (cfg.TLS != nil && cfg.TLS.ClientCA != "") // who they are
+	events, err := listen(cfg.Listen, "events (PARQUAY_LISTEN)", asked || cfg.Insecure)
+	if err != nil {
+		return err
+	}
+	s.eventsListener = limitConnections(events, cfg.MaxConnections, s.metrics.gate)
+	// An open admin listener would show anybody's heap: no credential covers it.
+	admin, err := listen(cfg.AdminListen, "administration (PARQUAY_ADMIN_LISTEN)", cfg.Insecure)
+	if err != nil {
+		return errors.Join(err, events.Close())
+	}
+	s.adminListener = admin
+	return nil
 }
 
 // Addr is the address that takes events.
@@ -109,6 +109,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(s.events, s.eventsListener, "events") })
 	g.Go(func() error { return serve(s.admin, s.adminListener, "administration") })
+	if s.certificates != nil {
+		g.Go(func() error { s.certificates.run(ctx); return nil })
+	}
 	g.Go(func() error {
 		<-ctx.Done()
 		return s.Close()
@@ -116,8 +119,22 @@ func (s *Server) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// Reload reads the TLS files now, if there are any. With its error the last good
+// ones stay in use.
+func (s *Server) Reload() error {
+	if s.certificates == nil {
+		return nil
+	}
+	_, err := s.certificates.reload()
+	return err
+}
+
 func serve(srv *http.Server, l net.Listener, what string) error {
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	start := srv.Serve
+	if srv.TLSConfig != nil {
+		start = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
+	}
+	if err := start(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", what, err)
 	}
 	return nil

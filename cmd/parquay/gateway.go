@@ -67,9 +67,10 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 	}
 	srv, err := server.New(server.Config{
 		Listen: s.Listen, AdminListen: s.AdminListen, Insecure: s.Insecure,
-		Tables:  tables,
-		Limits:  schema.Limits{MaxEvent: int(s.MaxEvent), Late: s.Late, Early: s.Early},
-		MaxBody: int64(s.MaxBody), MaxDecoded: int64(s.MaxDecoded),
+		MaxConnections: s.MaxConnections,
+		Tables:         tables,
+		Limits:         schema.Limits{MaxEvent: int(s.MaxEvent), Late: s.Late, Early: s.Early},
+		MaxBody:        int64(s.MaxBody), MaxDecoded: int64(s.MaxDecoded),
 		Ack:    s.Ack,
 		Intake: intake{b}, Ready: b.Ready,
 		Logger: log, Metrics: server.NewMetrics(registry), Gatherer: registry,
