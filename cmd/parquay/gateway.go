@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"parquay/buffer"
@@ -33,6 +32,7 @@ const stopGrace = 5 * time.Second
 type gateway struct {
 	settings Settings
 	log      *slog.Logger
+	registry *prometheus.Registry
 	server   *server.Server
 	buffer   *buffer.Buffer
 }
@@ -49,7 +49,7 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	warnOfDisk(dir, disk, log)
-	w, err := openWriter(ctx, s, fsys, registry, log)
+	w, err := openWriter(ctx, s, tables, fsys, registry, log)
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
@@ -78,7 +78,7 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	return &gateway{settings: s, log: log, server: srv, buffer: b}, nil
+	return &gateway{settings: s, log: log, registry: registry, server: srv, buffer: b}, nil
 }
 
 // How PARQUAY_MEMORY is shared out: half of it holds bodies and batches (the
@@ -96,7 +96,7 @@ func (s *Settings) encoders() int {
 }
 
 // openWriter opens the bucket and the spool.
-func openWriter(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.Registerer, log *slog.Logger) (*writer.Writer, error) {
+func openWriter(ctx context.Context, s Settings, tables []*schema.Table, fsys vfs.FS, r prometheus.Registerer, log *slog.Logger) (*writer.Writer, error) {
 	bucket, err := s.openBucket(ctx, fsys)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func openWriter(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.Regis
 		FS: fsys, SpoolDir: filepath.Join(s.Dir, "spool"),
 		Putter:   writer.NewPutter(bucket, putsInFlight, log, writer.NewPutMetrics(r)),
 		Encoders: s.encoders(), MemoryFile: memoryFile, Memory: int64(s.Memory / 8),
-		Version: buildVersion(), Logger: log, Metrics: writer.NewMetrics(r),
+		Version: buildVersion(), Logger: log, Metrics: writer.NewMetrics(r, tables...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the writer: %w", err)
@@ -191,19 +191,6 @@ func (g *gateway) end(group *errgroup.Group) error {
 	case <-time.After(stopGrace):
 		return errors.New("a disk or a connection does not answer: stopped without waiting for it")
 	}
-}
-
-// newRegistry returns the registry of /metrics with what every Go process has.
-func newRegistry() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "parquay_build_info",
-		Help:        "1, labelled with the version of Parquay and of Go.",
-		ConstLabels: prometheus.Labels{"version": buildVersion(), "goversion": runtime.Version()},
-	})
-	build.Set(1)
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
-	return r
 }
 
 // openBucket opens the bucket for serve and verify.
