@@ -42,10 +42,10 @@ func NewMetrics(r prometheus.Registerer, tables ...*schema.Table) *Metrics {
 		rows: perFile("parquay_file_rows",
 			"Rows of each file that is durable in the bucket, by table: the sum is of rows.",
 			prometheus.ExponentialBuckets(1, 4, 12)), // to 4 million
-		encode: histogram("parquay_row_group_encode_duration_seconds",
+		encode: histogram("parquay_row_group_encode_seconds",
 			"Time to encode a row group, without the wait for an encoder.",
 			prometheus.ExponentialBuckets(0.0001, 4, 8)), // 0.1 ms to 1.6 s
-		finish: histogram("parquay_file_close_duration_seconds",
+		finish: histogram("parquay_file_close_seconds",
 			"Time to write a file's footer and to read the file back.",
 			prometheus.ExponentialBuckets(0.0001, 4, 8)),
 

@@ -45,7 +45,7 @@ func TestMetrics(t *testing.T) {
 		m := make(map[string]float64)
 		for _, name := range []string{
 			"parquay_file_size_bytes", "parquay_file_size_bytes_sum", "parquay_file_rows", "parquay_file_rows_sum",
-			"parquay_row_group_encode_duration_seconds", "parquay_file_close_duration_seconds",
+			"parquay_row_group_encode_seconds", "parquay_file_close_seconds",
 			"parquay_spool_memory_bytes", "parquay_spool_disk_bytes", "parquay_spool_files",
 		} {
 			m[name] = metricValue(t, r.metrics, name)
@@ -78,7 +78,7 @@ func TestMetrics(t *testing.T) {
 	size := float64(len(r.bucket.objects[id.Key()]))
 	want := map[string]float64{
 		"parquay_file_size_bytes": 1, "parquay_file_size_bytes_sum": size, "parquay_file_rows": 1, "parquay_file_rows_sum": 3,
-		"parquay_row_group_encode_duration_seconds": 6, "parquay_file_close_duration_seconds": 2,
+		"parquay_row_group_encode_seconds": 6, "parquay_file_close_seconds": 2,
 		"parquay_spool_memory_bytes": float64(len(small.body.memory)), "parquay_spool_disk_bytes": size, "parquay_spool_files": 1,
 	}
 	if diff := cmp.Diff(want, values()); diff != "" {

@@ -24,7 +24,7 @@ func NewPutMetrics(r prometheus.Registerer) *PutMetrics {
 			Help: "Attempts to put an object into the bucket, by outcome. All but stored, and cancelled at the end of the process, are retried.",
 		}, []string{"outcome"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "parquay_bucket_put_attempt_duration_seconds",
+			Name:    "parquay_bucket_put_attempt_seconds",
 			Help:    "How long an attempt to put an object took, whatever its outcome.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15), // 5 ms to 82 s
 		}),
