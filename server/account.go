@@ -13,10 +13,13 @@ package server
 //
 // so that decoding and batching need columns + max(text, columns).
 type account struct {
-	reservation Reservation
-	held        int64 // reserved so far
-	text        int64 // capacity of the buffer that holds the text
-	columns     int64 // granted to the decoder
+	intake      Intake
+	tenant      string
+	share       int64       // bytes that the tenant may hold; 0: the common bound
+	reservation Reservation // nil until it is opened
+	held        int64       // reserved so far
+	text        int64       // capacity of the buffer that holds the text
+	columns     int64       // granted to the decoder
 }
 
 // foreseen is how many times its size a text is reserved for before it is read:
@@ -26,13 +29,20 @@ type account struct {
 const foreseen = 3
 
 // open reserves memory; with its error there is nothing to release.
-func (a *account) open(intake Intake, tenant string, bytes int64) error {
-	r, err := intake.Reserve(tenant, 0, bytes)
+func (a *account) open(bytes int64) error {
+	r, err := a.intake.Reserve(a.tenant, a.share, bytes)
 	if err != nil {
 		return err
 	}
 	a.reservation, a.held = r, bytes
 	return nil
+}
+
+// close gives back what was not committed. It may be called more than once.
+func (a *account) close() {
+	if a.reservation != nil {
+		a.reservation.Release()
+	}
 }
 
 // growText covers a text buffer and the other buffers held beside it.

@@ -5,16 +5,21 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"parquay/schema"
 )
 
 // outcome is what became of a body's events.
 type outcome struct {
-	Accepted int                 `json:"accepted"`
-	Rejected int                 `json:"rejected"`
-	Errors   []schema.EventError `json:"errors,omitempty"`
-	Omitted  int                 `json:"errors_omitted,omitempty"` // rejected without an entry in Errors
+	Accepted int      `json:"accepted"`
+	Rejected int      `json:"rejected"`
+	DryRun   bool     `json:"dry_run,omitempty"` // it would have become of them
+	State    state    `json:"state,omitempty"`   // of their rows, if it was asked for
+	Objects  []string `json:"objects,omitempty"` // that hold the rows, once stored
+
+	Errors  []schema.EventError `json:"errors,omitempty"`
+	Omitted int                 `json:"errors_omitted,omitempty"` // rejected without an entry in Errors
 
 	counts map[schema.Code]int // the rejected ones by reason, for the metrics
 }
@@ -26,24 +31,45 @@ var (
 	plainType   = []string{"text/plain; charset=utf-8"}
 )
 
-// answer says what became of events that are durable now: 202 if all were
-// accepted, 207 if some were, and a 422 problem if none was.
-func (s *Server) answer(w http.ResponseWriter, out outcome) error {
-	if out.Accepted == 0 {
-		return &rejectedError{out}
+// answer says what became of events. If they are durable now, that is 202 if all
+// were accepted (200 if they are in the bucket as well), 207 if some were, and a
+// 422 problem if none was.
+func (s *Server) answer(w http.ResponseWriter, p *post, res *result) error {
+	h := w.Header()
+	if !res.DryRun {
+		p.receipt[0] = res.receipt.String()
+		h["Parquay-Receipt"] = p.receipt[:]
+		h["Parquay-Durability"] = s.durability
 	}
-	w.Header()["Parquay-Durability"] = s.durability
-	if out.Rejected > 0 {
-		send(w, http.StatusMultiStatus, jsonType, marshal(out))
-		return nil
+	if res.replayed {
+		h["Idempotency-Replayed"] = []string{"true"}
 	}
+	if len(p.applied) > 0 {
+		h["Preference-Applied"] = []string{strings.Join(p.applied, ", ")}
+	}
+	switch {
+	case res.Accepted == 0:
+		return &rejectedError{res.outcome}
+	case res.Rejected > 0:
+		send(w, http.StatusMultiStatus, jsonType, marshal(res.outcome))
+	case res.DryRun || res.State == stored:
+		send(w, http.StatusOK, jsonType, marshal(res.outcome))
+	case res.State == pending:
+		send(w, http.StatusAccepted, jsonType, marshal(res.outcome))
+	default:
+		s.answerAccepted(w, res.Accepted)
+	}
+	return nil
+}
+
+// answerAccepted is the ordinary answer, which costs no allocation.
+func (s *Server) answerAccepted(w http.ResponseWriter, events int) {
 	b := s.buffers.get(minBuffer)
 	b.bytes = append(b.bytes, `{"accepted":`...)
-	b.bytes = strconv.AppendInt(b.bytes, int64(out.Accepted), 10)
+	b.bytes = strconv.AppendInt(b.bytes, int64(events), 10)
 	b.bytes = append(b.bytes, `,"rejected":0}`+"\n"...)
 	send(w, http.StatusAccepted, jsonType, b.bytes)
 	s.buffers.put(b)
-	return nil
 }
 
 // send writes an answer within answerTimeout. A client that is gone by now can't

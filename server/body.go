@@ -12,7 +12,7 @@ import (
 // readText returns the request's body, decompressed, in a buffer of s.buffers. It
 // opens the account before it reads anything, which is also when a client that
 // waits for 100 Continue gets it.
-func (s *Server) readText(w http.ResponseWriter, r *http.Request, tenant string, a *account) (*buffer, error) {
+func (s *Server) readText(w http.ResponseWriter, r *http.Request, a *account) (*buffer, error) {
 	coding, err := contentCoding(r.Header)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (s *Server) readText(w http.ResponseWriter, r *http.Request, tenant string,
 	if r.ContentLength > limit {
 		return nil, &tooLargeError{limit: limit}
 	}
-	if err := a.open(s.cfg.Intake, tenant, need); err != nil {
+	if err := a.open(need); err != nil {
 		return nil, err
 	}
 	a.text = size

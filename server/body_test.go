@@ -67,11 +67,9 @@ func read(t testing.TB, s *Server, body io.Reader, length int64, encoding string
 	if encoding != "" {
 		r.Header.Set("Content-Encoding", encoding)
 	}
-	var a account
-	b, err := s.readText(httptest.NewRecorder(), r, DefaultTenant, &a)
-	if a.reservation != nil {
-		defer a.reservation.Release()
-	}
+	a := account{intake: s.cfg.Intake, tenant: DefaultTenant}
+	b, err := s.readText(httptest.NewRecorder(), r, &a)
+	defer a.close()
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"parquay/schema"
 )
 
 // errNoRoute is returned for a path that nothing is served under.
 var errNoRoute = errors.New("no such path")
+
+// errKey is returned for an Idempotency-Key that is none.
+var errKey = fmt.Errorf("an Idempotency-Key is one field of 1 to %d visible ASCII characters", maxKey)
 
 // unknownTableError is a POST to a table that is not there, or not for posting.
 type unknownTableError struct {
@@ -64,7 +69,29 @@ func (e *bodyError) Unwrap() error { return e.err }
 // rejectedError is a body none of whose events was accepted.
 type rejectedError struct{ outcome }
 
-func (e *rejectedError) Error() string { return fmt.Sprintf("all %d events were rejected", e.Rejected) }
+func (e *rejectedError) Error() string {
+	if e.DryRun {
+		return fmt.Sprintf("all events of the body (%d) would be rejected, and kept as rows of the table %s", e.Rejected, schema.RejectedName)
+	}
+	return fmt.Sprintf("all events of the body (%d) were rejected; they are kept as rows of the table %s", e.Rejected, schema.RejectedName)
+}
+
+// strictError is a body some of whose events were rejected, and none stored.
+type strictError struct{ outcome }
+
+func (e *strictError) Error() string {
+	return fmt.Sprintf("%d of %d events were rejected, and all or none were to be accepted", e.Rejected, e.Accepted+e.Rejected)
+}
+
+// parameterError is a query that asks for something unknown.
+type parameterError struct{ name, reason string }
+
+func (e *parameterError) Error() string {
+	if e.name == "" {
+		return e.reason
+	}
+	return fmt.Sprintf("the parameter %q %s", clip(e.name, 64), e.reason)
+}
 
 // clip shortens a client's text that is repeated in an answer or a log line.
 func clip(s string, n int) string {

@@ -3,81 +3,74 @@
 package server
 
 import (
-	"maps"
+	"context"
 	"net/http"
-	"slices"
-	"sync"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-
-	"parquay/schema"
 )
 
-// endpoint is a table that can be posted to.
-type endpoint struct {
-	table    *schema.Table
-	decoders sync.Pool // of *schema.Decoder
-	metrics  tableMetrics
+// post is one request to store events, on its way from the header to the answer.
+type post struct {
+	*endpoint
+	modes
+	account account
+
+	receipt [1]string // the field of Parquay-Receipt: here it costs no allocation
 }
 
-// maxIdleColumns is the most column bytes of a decoder that is kept for reuse.
-const maxIdleColumns = 1 << 20
-
-func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
-	endpoints := map[string]*endpoint{}
-	var names []string
-	for _, t := range cfg.Tables {
-		if t.Name() == schema.RejectedName {
-			continue
-		}
-		endpoints[t.Name()] = &endpoint{
-			table:    t,
-			decoders: sync.Pool{New: func() any { return schema.NewDecoder(t, cfg.Limits) }},
-			metrics:  cfg.Metrics.table(t.Name()),
-		}
-		names = append(names, t.Name())
-	}
-	slices.Sort(names)
-	return endpoints, names
+// result is what has become of a body's events. It stays true for ever, so that it
+// can be the answer again.
+type result struct {
+	outcome
+	receipt  Receipt // of the rows; none if nothing was stored
+	replayed bool    // it is the answer to an earlier request
 }
 
-// postEvents answers once the accepted events and the rejected ones are durable.
+// postEvents answers once the accepted events and the rejected ones are durable, or
+// as the request's modes have it.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
-	name := chi.URLParam(r, "table")
-	e := s.endpoints[name]
-	if e == nil {
-		return &unknownTableError{name, s.names}
-	}
-	tenant, err := s.tenant(r)
+	p, err := s.newPost(r)
 	if err != nil {
 		return err
 	}
-	a := &account{}
-	defer func() {
-		if a.reservation != nil {
-			a.reservation.Release()
-		}
-	}()
-	text, err := s.readText(w, r, tenant, a)
+	defer p.account.close()
+	text, err := s.readText(w, r, &p.account)
 	if err != nil {
 		return err
 	}
 	s.metrics.textBytes.Add(float64(len(text.bytes)))
 
-	batches, out, err := e.decode(text.bytes, tenant, a)
-	s.buffers.put(text)
+	var res result
+	if p.key == "" {
+		res, err = s.store(r.Context(), p, text)
+	} else {
+		res, err = s.storeOnce(r.Context(), p, text)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err := a.reservation.Commit(r.Context(), batches); err != nil {
-		e.metrics.uncommitted(out, err)
-		return err
+	if p.waits {
+		s.await(r.Context(), p, &res)
 	}
-	// At this point every event of the body is durable, accepted or rejected:
-	// an answer that gets lost from here on costs a duplicate, never an event.
-	e.metrics.committed(out)
-	return s.answer(w, out)
+	return s.answer(w, p, &res)
+}
+
+// newPost says whose request it is, for which table, and how it is to be taken.
+func (s *Server) newPost(r *http.Request) (*post, error) {
+	name := chi.URLParam(r, "table")
+	e := s.endpoints[name]
+	if e == nil {
+		return nil, &unknownTableError{name, s.names}
+	}
+	tenant, err := s.tenant(r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := modesOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return &post{endpoint: e, modes: m, account: account{intake: s.cfg.Intake, tenant: tenant}}, nil
 }
 
 func (s *Server) tenant(r *http.Request) (string, error) {
@@ -87,27 +80,21 @@ func (s *Server) tenant(r *http.Request) (string, error) {
 	return s.cfg.Authenticator.Tenant(r)
 }
 
-// decode turns a text into batches, and says what became of its events.
-func (e *endpoint) decode(text []byte, tenant string, a *account) ([]*schema.Batch, outcome, error) {
-	d := e.decoders.Get().(*schema.Decoder)
-	// Not put back when it panics: who knows in what state it is.
-	if err := d.Decode(text, time.Now(), a.growColumns); err != nil {
-		e.putBack(d, a)
-		return nil, outcome{}, err
+// store decodes a text and commits its events, but for those of a dry run. It takes
+// the text over.
+func (s *Server) store(ctx context.Context, p *post, text *buffer) (result, error) {
+	batches, out, err := p.decode(text.bytes)
+	s.buffers.put(text)
+	if err != nil || p.dryRun {
+		return result{outcome: out}, err
 	}
-	batches := d.Batches(tenant)
-	out := outcome{Accepted: d.Accepted(), Rejected: d.Rejected()}
-	if out.Rejected > 0 {
-		out.Errors = slices.Clone(d.Errors())
-		out.Omitted = out.Rejected - len(out.Errors)
-		out.counts = maps.Clone(d.Counts())
+	receipt, err := p.account.reservation.Commit(ctx, batches)
+	if err != nil {
+		p.metrics.uncommitted(out, err)
+		return result{}, err
 	}
-	e.putBack(d, a)
-	return batches, out, nil
-}
-
-func (e *endpoint) putBack(d *schema.Decoder, a *account) {
-	if a.columns <= maxIdleColumns {
-		e.decoders.Put(d)
-	}
+	// At this point every event of the body is durable, accepted or rejected:
+	// an answer that gets lost from here on costs a duplicate, never an event.
+	p.metrics.committed(out)
+	return result{outcome: out, receipt: receipt}, nil
 }

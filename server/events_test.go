@@ -161,15 +161,14 @@ func TestManyRejectedEventsAreCounted(t *testing.T) {
 // What an answer repeats of one request must not change with the next.
 func TestErrorsAreNotShared(t *testing.T) {
 	s := newServer(t, testConfig(newFakeIntake(t)))
-	e := s.endpoints["events"]
 	decode := func(body string) outcome {
-		var a account
-		if err := a.open(s.cfg.Intake, DefaultTenant, minBuffer); err != nil {
+		p := post{endpoint: s.endpoints["events"], account: account{intake: s.cfg.Intake, tenant: DefaultTenant}}
+		if err := p.account.open(minBuffer); err != nil {
 			t.Fatal(err)
 		}
-		defer a.reservation.Release()
+		defer p.account.close()
 		text := []byte(body)
-		_, out, err := e.decode(text, DefaultTenant, &a)
+		_, out, err := p.decode(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -370,13 +369,13 @@ func TestAccount(t *testing.T) {
 		{opened: 4096, text: 16384, others: 4096, columns: 6000, want: 22384},
 	} {
 		intake := newFakeIntake(t)
-		var a account
-		err := a.open(intake, DefaultTenant, test.opened)
+		a := account{intake: intake, tenant: DefaultTenant}
+		err := a.open(test.opened)
 		err = errors.Join(err, a.growText(test.text, test.others))
 		for left := test.columns; left > 0; left -= 1000 {
 			err = errors.Join(err, a.growColumns(int(min(left, 1000))))
 		}
-		a.reservation.Release()
+		a.close()
 		if err != nil || intake.peak() != test.want {
 			t.Errorf("%+v: %d bytes reserved, error %v", test, intake.peak(), err)
 		}

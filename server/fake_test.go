@@ -5,12 +5,14 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ type fakeIntake struct {
 	grow      func(bytes int64) error     // may refuse a Grow
 	commit    func(context.Context) error // runs in Commit once the batches are taken
 	forgetful bool                        // keeps no batches, for benchmarks
+	waiting   atomic.Int32                // calls of Await
 
 	mu struct {
 		sync.Mutex
@@ -41,7 +44,14 @@ type fakeIntake struct {
 		peak     int64 // the most held at a time
 		reserves int
 		stored   []storedBatch
+		frames   []*fakeFrame // of each commit
 	}
+}
+
+// fakeFrame is what a commit made durable.
+type fakeFrame struct {
+	tenant string
+	put    chan struct{} // closed once it is in the bucket
 }
 
 type storedBatch struct {
@@ -186,7 +196,85 @@ func (r *fakeReservation) Commit(ctx context.Context, batches []*schema.Batch) (
 			return Receipt{}, err
 		}
 	}
-	return Receipt{Incarnation: strings.Repeat("0", 32), Window: 1, Frame: 1}, nil
+	if f.forgetful {
+		return Receipt{Incarnation: fakeIncarnation, Window: 1, Frame: 1}, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.frames = append(f.mu.frames, &fakeFrame{r.tenant, make(chan struct{})})
+	return Receipt{Incarnation: fakeIncarnation, Window: 1, Frame: uint64(len(f.mu.frames))}, nil
+}
+
+var fakeIncarnation = strings.Repeat("0a", 16)
+
+// put has every frame so far put into the bucket.
+func (f *fakeIntake) put() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, frame := range f.mu.frames {
+		select {
+		case <-frame.put:
+		default:
+			close(frame.put)
+		}
+	}
+}
+
+// forget makes every receipt so far unknown.
+func (f *fakeIntake) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, frame := range f.mu.frames {
+		frame.tenant = ""
+	}
+}
+
+// commits counts the commits that succeeded.
+func (f *fakeIntake) commits() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.mu.frames)
+}
+
+func (f *fakeIntake) frame(tenant string, r Receipt) *fakeFrame {
+	if tenant == "" {
+		f.t.Error("a receipt of no tenant is asked for")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.Incarnation != fakeIncarnation || r.Window != 1 || r.Frame < 1 || r.Frame > uint64(len(f.mu.frames)) ||
+		f.mu.frames[r.Frame-1].tenant != tenant {
+		return nil
+	}
+	return f.mu.frames[r.Frame-1]
+}
+
+func (f *fakeIntake) Lookup(tenant string, r Receipt) (Placement, error) {
+	frame := f.frame(tenant, r)
+	if frame == nil {
+		return Placement{}, fmt.Errorf("look up: %w", ErrUnknownReceipt)
+	}
+	select {
+	case <-frame.put:
+		return Placement{Stored: true, Objects: []string{fmt.Sprintf("file:///%s/%d.parquet", tenant, r.Frame)}}, nil
+	default:
+		return Placement{}, nil
+	}
+}
+
+func (f *fakeIntake) Await(ctx context.Context, tenant string, r Receipt) (Placement, error) {
+	if _, limited := ctx.Deadline(); !limited {
+		f.t.Error("Await without a deadline")
+	}
+	if frame := f.frame(tenant, r); frame != nil {
+		f.waiting.Add(1)
+		defer f.waiting.Add(-1)
+		select {
+		case <-frame.put:
+		case <-ctx.Done():
+		}
+	}
+	return f.Lookup(tenant, r)
 }
 
 func (r *fakeReservation) Release() {
@@ -213,7 +301,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // testConfig is a complete configuration on loopback, with small limits.
-func testConfig(intake Intake) Config {
+func testConfig(intake *fakeIntake) Config {
 	reg := prometheus.NewRegistry()
 	return Config{
 		Listen:         "127.0.0.1:0",
@@ -225,9 +313,14 @@ func testConfig(intake Intake) Config {
 		MaxDecoded:     4 << 20,
 		Ack:            "disk",
 		Intake:         intake,
-		Logger:         slog.New(slog.DiscardHandler),
-		Metrics:        NewMetrics(reg),
-		Gatherer:       reg,
+		Receipts:       intake,
+
+		IdempotencyWindow: 10 * time.Minute,
+		IdempotencyKeys:   1000,
+
+		Logger:   slog.New(slog.DiscardHandler),
+		Metrics:  NewMetrics(reg),
+		Gatherer: reg,
 	}
 }
 

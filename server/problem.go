@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parquay/schema"
+	"parquay/server/idempotency"
 	"parquay/server/problems"
 )
 
@@ -39,7 +40,9 @@ type position struct {
 	Field  string `json:"field,omitempty"`
 }
 
-const statusClientGone = problems.StatusClientGone
+// nothing ends the detail of every refusal of events, so that a reader of a log
+// knows it too: only where Parquay-Durability is given has anything been stored.
+const nothing = "; nothing of this request was stored"
 
 // problemOf gives every error its answer. It is the only place that does.
 func problemOf(err error) problem {
@@ -57,36 +60,43 @@ func problemOf(err error) problem {
 		body     *bodyError
 		unknown  *unknownTableError
 		method   *methodError
+		param    *parameterError
+		strict   *strictError
 	)
 	switch {
 	case errors.As(err, &syntax):
 		p := newProblem(problems.Syntax,
-			fmt.Sprintf("%s at byte %d, in event %d; no event of this body was accepted", syntax.Message, syntax.Offset, syntax.Index))
+			fmt.Sprintf("%s at byte %d, in event %d"+nothing, syntax.Message, syntax.Offset, syntax.Index))
 		p.position = &position{Offset: syntax.Offset, Index: syntax.Index, Field: syntax.Field}
 		p.outcome = &outcome{}
 		return p
 	case errors.As(err, &rejected):
-		p := newProblem(problems.EventsRejected,
-			fmt.Sprintf("all events of the body (%d) were rejected; they are kept as rows of the table %s", rejected.Rejected, schema.RejectedName))
+		p := newProblem(problems.EventsRejected, rejected.Error())
 		p.outcome = &rejected.outcome
 		return p
+	case errors.As(err, &strict):
+		p := newProblem(problems.Strict, strict.Error()+nothing)
+		p.outcome = &strict.outcome
+		return p
 	case errors.As(err, &tooLarge):
-		return newProblem(problems.BodyTooLarge, tooLarge.Error())
+		return newProblem(problems.BodyTooLarge, tooLarge.Error()+nothing)
 	case errors.As(err, &coding):
-		return newProblem(problems.ContentEncoding, coding.Error())
+		return newProblem(problems.ContentEncoding, coding.Error()+nothing)
 	case errors.As(err, &corrupt):
-		return newProblem(problems.CorruptBody, corrupt.Error())
+		return newProblem(problems.CorruptBody, corrupt.Error()+nothing)
 	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
 		return newProblem(problems.BodyTimeout,
-			fmt.Sprintf("a body must arrive with at least %d bytes a second, beside %v of grace", minBodyRate, bodyGrace))
+			fmt.Sprintf("a body must arrive with at least %d bytes a second, beside %v of grace"+nothing, minBodyRate, bodyGrace))
 	case errors.As(err, &body):
-		return newProblem(problems.IncompleteBody, "the body did not arrive whole; nothing was accepted")
+		return newProblem(problems.IncompleteBody, "the body did not arrive whole"+nothing)
 	case errors.As(err, &unknown):
-		p := newProblem(problems.UnknownTable, unknown.Error())
+		p := newProblem(problems.UnknownTable, unknown.Error()+nothing)
 		p.Tables = unknown.known
 		return p
 	case errors.As(err, &method):
 		return newProblem(problems.MethodNotAllowed, method.Error())
+	case errors.As(err, &param):
+		return newProblem(problems.Parameter, param.Error()+nothing)
 	}
 	return newProblem(problems.Internal, "the gateway failed on this request; whether its events are durable is unknown")
 }
@@ -101,12 +111,17 @@ var refusals = []struct {
 	kind   problems.Kind
 	detail string
 }{
-	{ErrTenantFull, problems.TenantFull, "the tenant's share of the memory is taken until its rows are encoded; nothing was accepted"},
-	{ErrTooLarge, problems.RequestTooLarge, "the rows of this body would not fit the tenant's share of the memory: send fewer events at a time"},
-	{ErrBusy, problems.Busy, "the gateway's memory is taken; nothing was accepted"},
-	{ErrJournalFull, problems.JournalFull, "the journal is at its limit until its windows reach the bucket; nothing was accepted"},
+	{ErrTenantFull, problems.TenantFull, "the tenant's share of the memory is taken until its rows are encoded" + nothing},
+	{ErrTooLarge, problems.RequestTooLarge, "the rows of this body would not fit the tenant's share of the memory (send fewer events at a time)" + nothing},
+	{ErrBusy, problems.Busy, "the gateway's memory is taken" + nothing},
+	{ErrJournalFull, problems.JournalFull, "the journal is at its limit until its windows reach the bucket" + nothing},
 	{ErrFailed, problems.JournalFailed, "this process accepts nothing any more; whether the events of this request are durable is unknown"},
-	{ErrStopping, problems.Stopping, "this process is about to end; nothing was accepted"},
+	{ErrStopping, problems.Stopping, "this process is about to end" + nothing},
+	{errKey, problems.IdempotencyKey, errKey.Error() + nothing},
+	{idempotency.ErrMismatch, problems.IdempotencyMismatch, "another body came with this Idempotency-Key before, or the same for another table or mode" + nothing},
+	{idempotency.ErrFull, problems.IdempotencyFull, "the gateway remembers as many idempotency keys as it may" + nothing},
+	{idempotency.ErrTenantFull, problems.IdempotencyTenantFull, "the tenant has used up its share of the idempotency keys" + nothing},
+	{ErrUnknownReceipt, problems.UnknownReceipt, "it is not one of this tenant's from this process, or its rows were stored long ago"},
 	{errNoRoute, problems.NotFound, "events are taken by POST /v1/{table}"},
 	{context.Canceled, problems.ClientGone, "the connection was closed before the events were known to be durable: whether they are is unknown"},
 }
@@ -120,11 +135,8 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		rec.err = err
 	}
 	h := w.Header()
-	switch p.Status {
-	case http.StatusUnsupportedMediaType:
+	if p.Status == http.StatusUnsupportedMediaType {
 		h.Set("Accept-Encoding", acceptEncoding)
-	case http.StatusUnprocessableEntity:
-		h["Parquay-Durability"] = s.durability
 	}
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(jitter(p.retryAfter)))

@@ -15,12 +15,18 @@ import (
 
 func (s *Server) eventRoutes() http.Handler {
 	r := s.newRouter()
-	r.Post("/v1/{table}", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.postEvents(w, r); err != nil {
+	r.Post("/v1/{table}", s.orFail(s.postEvents))
+	r.Get("/v1/receipts/{receipt}", s.orFail(s.getReceipt))
+	return r
+}
+
+// orFail serves what either answers or returns why it has not.
+func (s *Server) orFail(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
 			s.fail(w, err)
 		}
-	})
-	return r
+	}
 }
 
 // adminRoutes has no limit on the time of an answer: a profile takes as long as
@@ -30,6 +36,9 @@ func (s *Server) adminRoutes() http.Handler {
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}))
+	if s.cfg.Accounts != nil {
+		r.Get("/admin/tenants", s.getTenants)
+	}
 	r.Get("/debug/pprof/cmdline", pprof.Cmdline)
 	r.Get("/debug/pprof/profile", pprof.Profile)
 	r.Get("/debug/pprof/symbol", pprof.Symbol)

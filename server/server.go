@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"parquay/server/idempotency"
 )
 
 // Server serves both listeners. Its methods are safe for concurrent use.
@@ -28,6 +30,9 @@ type Server struct {
 	endpoints map[string]*endpoint // tables that can be posted to; never changes
 	names     []string             // their names, sorted
 
+	receipts Receipts
+	keys     *idempotency.Store[result]
+
 	durability []string // the value of Parquay-Durability
 
 	events, admin                 *http.Server
@@ -36,6 +41,7 @@ type Server struct {
 	certificates *certificates // nil without TLS
 
 	stopping atomic.Bool
+	stopped  chan struct{} // closed with stopping
 }
 
 // New checks cfg and opens both listeners, so that an address with port 0 is
@@ -51,6 +57,13 @@ func New(cfg Config) (*Server, error) {
 		inflaters: newInflaters(),
 
 		durability: []string{cfg.Ack},
+		stopped:    make(chan struct{}),
+
+		receipts: cfg.Receipts,
+		keys:     idempotency.New[result](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
+	}
+	if s.receipts == nil {
+		s.receipts = noReceipts{}
 	}
 	s.endpoints, s.names = newEndpoints(cfg)
 	s.events, s.admin = s.newEventServer(), s.newHTTPServer(s.adminRoutes())
@@ -145,17 +158,24 @@ func serve(srv *http.Server, l net.Listener, what string) error {
 // ends first, their connections are closed and the error says so; whatever they
 // had committed stays committed. The admin listener is not affected.
 func (s *Server) StopAccepting(ctx context.Context) error {
-	s.stopping.Store(true)
+	s.stop()
 	if err := s.events.Shutdown(ctx); err != nil {
 		return fmt.Errorf("wait for the requests in flight: %w", errors.Join(err, s.events.Close()))
 	}
 	return nil
 }
 
+// stop makes the server not ready, and lets nobody wait for the bucket any longer.
+func (s *Server) stop() {
+	if !s.stopping.Swap(true) {
+		close(s.stopped)
+	}
+}
+
 // Close closes both listeners and every connection. It may be called at any time
 // and more than once.
 func (s *Server) Close() error {
-	s.stopping.Store(true)
+	s.stop()
 	err := errors.Join(s.events.Close(), s.admin.Close())
 	// A listener that was never served is not known to its http.Server.
 	for _, l := range []net.Listener{s.eventsListener, s.adminListener} {

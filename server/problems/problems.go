@@ -15,6 +15,7 @@ const (
 	Syntax Kind = iota
 	CorruptBody
 	IncompleteBody
+	Parameter
 	IdempotencyKey
 	Unauthorized
 	Forbidden
@@ -30,6 +31,7 @@ const (
 	Strict
 	IdempotencyMismatch
 	TenantFull
+	IdempotencyTenantFull
 	RateLimited
 	TooManyFailures
 	ClientGone
@@ -54,33 +56,35 @@ type entry struct {
 }
 
 var entries = [...]entry{
-	Syntax:              {"syntax", http.StatusBadRequest, "The body is not JSON", 0},
-	CorruptBody:         {"corrupt-body", http.StatusBadRequest, "The body can't be decompressed", 0},
-	IncompleteBody:      {"incomplete-body", http.StatusBadRequest, "The body ended early", 0},
-	IdempotencyKey:      {"idempotency-key", http.StatusBadRequest, "The idempotency key is malformed", 0},
-	Unauthorized:        {"unauthorized", http.StatusUnauthorized, "Credentials are needed", 0},
-	Forbidden:           {"forbidden", http.StatusForbidden, "Not allowed", 0},
-	UnknownTable:        {"unknown-table", http.StatusNotFound, "Unknown table", 0},
-	UnknownReceipt:      {"unknown-receipt", http.StatusNotFound, "Unknown receipt", 0},
-	NotFound:            {"not-found", http.StatusNotFound, "Nothing is here", 0},
-	MethodNotAllowed:    {"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed", 0},
-	BodyTimeout:         {"body-timeout", http.StatusRequestTimeout, "The body took too long", 0},
-	BodyTooLarge:        {"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large", 0},
-	RequestTooLarge:     {"request-too-large", http.StatusRequestEntityTooLarge, "The request needs too much memory", 0},
-	ContentEncoding:     {"content-encoding", http.StatusUnsupportedMediaType, "Unknown content encoding", 0},
-	EventsRejected:      {"events-rejected", http.StatusUnprocessableEntity, "No event was accepted", 0},
-	Strict:              {"strict", http.StatusUnprocessableEntity, "Not every event was valid", 0},
-	IdempotencyMismatch: {"idempotency-mismatch", http.StatusUnprocessableEntity, "The key belongs to another body", 0},
-	TenantFull:          {"tenant-full", http.StatusTooManyRequests, "The tenant's buffer is full", 2 * time.Second},
-	RateLimited:         {"rate-limited", http.StatusTooManyRequests, "The tenant is over its rate", time.Second},
-	TooManyFailures:     {"too-many-failures", http.StatusTooManyRequests, "Too many failed credentials", 10 * time.Second},
-	ClientGone:          {"client-gone", StatusClientGone, "The client went away", 0},
-	Internal:            {"internal", http.StatusInternalServerError, "Internal error", 0},
-	Busy:                {"busy", http.StatusServiceUnavailable, "The gateway is busy", time.Second},
-	JournalFull:         {"journal-full", http.StatusServiceUnavailable, "The journal is full", 10 * time.Second},
-	JournalFailed:       {"journal-failed", http.StatusServiceUnavailable, "The journal has failed", 10 * time.Second},
-	Stopping:            {"stopping", http.StatusServiceUnavailable, "The gateway is stopping", time.Second},
-	IdempotencyFull:     {"idempotency-full", http.StatusServiceUnavailable, "Too many idempotency keys", 10 * time.Second},
+	Syntax:                {"syntax", http.StatusBadRequest, "The body is not JSON", 0},
+	CorruptBody:           {"corrupt-body", http.StatusBadRequest, "The body can't be decompressed", 0},
+	IncompleteBody:        {"incomplete-body", http.StatusBadRequest, "The body ended early", 0},
+	Parameter:             {"parameter", http.StatusBadRequest, "The query is malformed", 0},
+	IdempotencyKey:        {"idempotency-key", http.StatusBadRequest, "The idempotency key is malformed", 0},
+	Unauthorized:          {"unauthorized", http.StatusUnauthorized, "Credentials are needed", 0},
+	Forbidden:             {"forbidden", http.StatusForbidden, "Not allowed", 0},
+	UnknownTable:          {"unknown-table", http.StatusNotFound, "Unknown table", 0},
+	UnknownReceipt:        {"unknown-receipt", http.StatusNotFound, "Unknown receipt", 0},
+	NotFound:              {"not-found", http.StatusNotFound, "Nothing is here", 0},
+	MethodNotAllowed:      {"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed", 0},
+	BodyTimeout:           {"body-timeout", http.StatusRequestTimeout, "The body took too long", 0},
+	BodyTooLarge:          {"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large", 0},
+	RequestTooLarge:       {"request-too-large", http.StatusRequestEntityTooLarge, "The request needs too much memory", 0},
+	ContentEncoding:       {"content-encoding", http.StatusUnsupportedMediaType, "Unknown content encoding", 0},
+	EventsRejected:        {"events-rejected", http.StatusUnprocessableEntity, "No event was accepted", 0},
+	Strict:                {"strict", http.StatusUnprocessableEntity, "Not every event was valid", 0},
+	IdempotencyMismatch:   {"idempotency-mismatch", http.StatusUnprocessableEntity, "The key belongs to another body", 0},
+	TenantFull:            {"tenant-full", http.StatusTooManyRequests, "The tenant's buffer is full", 2 * time.Second},
+	IdempotencyTenantFull: {"idempotency-tenant-full", http.StatusTooManyRequests, "The tenant's idempotency keys are used up", 10 * time.Second},
+	RateLimited:           {"rate-limited", http.StatusTooManyRequests, "The tenant is over its rate", time.Second},
+	TooManyFailures:       {"too-many-failures", http.StatusTooManyRequests, "Too many failed credentials", 10 * time.Second},
+	ClientGone:            {"client-gone", StatusClientGone, "The client went away", 0},
+	Internal:              {"internal", http.StatusInternalServerError, "Internal error", 0},
+	Busy:                  {"busy", http.StatusServiceUnavailable, "The gateway is busy", time.Second},
+	JournalFull:           {"journal-full", http.StatusServiceUnavailable, "The journal is full", 10 * time.Second},
+	JournalFailed:         {"journal-failed", http.StatusServiceUnavailable, "The journal has failed", 10 * time.Second},
+	Stopping:              {"stopping", http.StatusServiceUnavailable, "The gateway is stopping", time.Second},
+	IdempotencyFull:       {"idempotency-full", http.StatusServiceUnavailable, "Too many idempotency keys", 10 * time.Second},
 }
 
 // All lists the kinds.

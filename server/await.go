@@ -1,0 +1,56 @@
+// Prefer: wait=N: an answer that waits for the bucket.
+
+package server
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// await waits until the rows are in the bucket, at most as long as the client would
+// like, and adds their state to the answer. It hurries nothing, and ends early when
+// the client leaves or the server stops. The rows are durable all the while.
+func (s *Server) await(ctx context.Context, p *post, res *result) {
+	if res.DryRun || res.Accepted == 0 {
+		return // nothing was stored that anybody waits for
+	}
+	// What the body needed is given back, and what is held from here on is counted
+	// anew (I6): there may be as many who wait as there are connections.
+	p.account.close()
+	hold := account{intake: p.account.intake, tenant: p.account.tenant, share: p.account.share}
+	if err := hold.open(minBuffer + res.size()); err != nil {
+		return
+	}
+	defer hold.close()
+
+	ctx, cancel := context.WithTimeout(ctx, p.wait)
+	var stop sync.WaitGroup
+	stop.Go(func() {
+		select {
+		case <-s.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	defer stop.Wait()
+	defer cancel()
+
+	found, err := s.receipts.Await(ctx, p.account.tenant, res.receipt)
+	if err != nil {
+		return // of an earlier request's rows nothing may be known any more
+	}
+	res.State, res.Objects = stateOf(found)
+	p.applied = append(p.applied, "wait="+strconv.Itoa(int(p.wait/time.Second)))
+}
+
+// size is about how many bytes of memory a result holds.
+func (r *result) size() int64 {
+	const perError = 64 // an entry without its texts
+	size := int64(perError * len(r.Errors))
+	for i := range r.Errors {
+		size += int64(len(r.Errors[i].Field) + len(r.Errors[i].Message))
+	}
+	return size
+}

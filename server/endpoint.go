@@ -1,0 +1,73 @@
+// Tables that can be posted to, and the decoders of their bodies.
+
+package server
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"parquay/schema"
+)
+
+// endpoint is a table that can be posted to.
+type endpoint struct {
+	table    *schema.Table
+	decoders sync.Pool // of *schema.Decoder
+	metrics  tableMetrics
+}
+
+// maxIdleColumns is the most column bytes of a decoder that is kept for reuse.
+const maxIdleColumns = 1 << 20
+
+func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
+	endpoints := map[string]*endpoint{}
+	var names []string
+	for _, t := range cfg.Tables {
+		if t.Name() == schema.RejectedName {
+			continue
+		}
+		endpoints[t.Name()] = &endpoint{
+			table:    t,
+			decoders: sync.Pool{New: func() any { return schema.NewDecoder(t, cfg.Limits) }},
+			metrics:  cfg.Metrics.table(t.Name()),
+		}
+		names = append(names, t.Name())
+	}
+	slices.Sort(names)
+	return endpoints, names
+}
+
+// decode turns a text into batches, unless nothing is to be stored, and says what
+// became of its events.
+func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err error) {
+	d := p.decoders.Get().(*schema.Decoder)
+	// Not put back when it panics: who knows in what state it is.
+	if err = d.Decode(text, time.Now(), p.account.growColumns); err == nil {
+		out = outcomeOf(d)
+		out.DryRun = p.dryRun
+		err = p.accept(out)
+	}
+	if err == nil && !p.dryRun {
+		batches = d.Batches(p.account.tenant)
+	}
+	p.putBack(d, &p.account)
+	return batches, out, err
+}
+
+func outcomeOf(d *schema.Decoder) outcome {
+	out := outcome{Accepted: d.Accepted(), Rejected: d.Rejected()}
+	if out.Rejected > 0 {
+		out.Errors = slices.Clone(d.Errors())
+		out.Omitted = out.Rejected - len(out.Errors)
+		out.counts = maps.Clone(d.Counts())
+	}
+	return out
+}
+
+func (e *endpoint) putBack(d *schema.Decoder, a *account) {
+	if a.columns <= maxIdleColumns {
+		e.decoders.Put(d)
+	}
+}

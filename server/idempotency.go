@@ -1,0 +1,75 @@
+// Idempotency-Key: a request that is sent again is answered again, and not stored
+// again.
+
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+)
+
+// maxKey is the most bytes of an idempotency key.
+const maxKey = 255
+
+// storeOnce is store, unless the tenant has sent the same body under the same key
+// before: then the result is the first one's. While the first is under way it
+// waits for it, and stores the body itself if the first has stored nothing.
+func (s *Server) storeOnce(ctx context.Context, p *post, text *buffer) (result, error) {
+	attempt, first, err := s.keys.Begin(ctx, p.account.tenant, p.key, p.fingerprint(text.bytes))
+	if err != nil {
+		return result{}, err
+	}
+	if attempt == nil {
+		s.buffers.put(text)
+		first.replayed = true
+		return first, nil
+	}
+	// Nothing is remembered of what stored nothing, or of an unknown outcome.
+	defer attempt.Abandon()
+	// The client may leave and come back with the key: so the outcome is waited for.
+	res, err := s.store(context.WithoutCancel(ctx), p, text)
+	if err != nil {
+		return result{}, err
+	}
+	res.counts = nil
+	attempt.Done(res, int(res.size()))
+	return res, nil
+}
+
+// fingerprint tells requests of one key apart: by the table, by what may be stored
+// of the body, and by the body.
+func (p *post) fingerprint(text []byte) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	name := p.table.Name()
+	prefix := binary.AppendUvarint(nil, uint64(len(name)))
+	prefix = append(prefix, name...)
+	if p.strict {
+		prefix = append(prefix, 1)
+	} else {
+		prefix = append(prefix, 0)
+	}
+	h.Write(prefix)
+	h.Write(text)
+	h.Sum(sum[:0])
+	return sum
+}
+
+// idempotencyKey reads the field: visible ASCII, with or without the quotes of the
+// structured string that the IETF's draft wants.
+func idempotencyKey(fields []string) (string, error) {
+	if len(fields) == 0 {
+		return "", nil
+	}
+	key := unquote(strings.Trim(fields[0], " \t"))
+	if len(fields) > 1 || key == "" || len(key) > maxKey {
+		return "", errKey
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return "", errKey
+		}
+	}
+	return key, nil
+}
