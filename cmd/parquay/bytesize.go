@@ -1,63 +1,8 @@
-// Sizes as people write them: 512MiB.
+// Sizes in settings.
 
 package main
 
-import (
-	"fmt"
-	"math"
-	"strconv"
-	"strings"
-)
+import "parquay/server/bytesize"
 
-// ByteSize is a number of bytes. Its text is a whole number and a unit: B, KB,
-// MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024). No unit is bytes.
-type ByteSize int64
-
-// byteUnits is in the order in which String prefers them.
-var byteUnits = [...]struct {
-	name string
-	size int64
-}{
-	{"GiB", 1 << 30},
-	{"GB", 1e9},
-	{"MiB", 1 << 20},
-	{"MB", 1e6},
-	{"KiB", 1 << 10},
-	{"KB", 1e3},
-	{"B", 1},
-}
-
-// UnmarshalText reads the text form; envconfig calls it.
-func (b *ByteSize) UnmarshalText(text []byte) error {
-	s := strings.TrimSpace(string(text))
-	digits := strings.TrimRight(s, "BGKMi ")
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%q is not a size such as 512MiB", s)
-	}
-	unit := strings.TrimSpace(s[len(digits):])
-	if unit == "" {
-		unit = "B"
-	}
-	for _, u := range byteUnits {
-		if u.name != unit {
-			continue
-		}
-		if n > math.MaxInt64/u.size {
-			return fmt.Errorf("%q is more bytes than can be counted", s)
-		}
-		*b = ByteSize(n * u.size)
-		return nil
-	}
-	return fmt.Errorf("%q has the unknown unit %q: use B, KB, KiB, MB, MiB, GB or GiB", s, unit)
-}
-
-// String is the shortest exact text form.
-func (b ByteSize) String() string {
-	for _, u := range byteUnits {
-		if b != 0 && int64(b)%u.size == 0 {
-			return strconv.FormatInt(int64(b)/u.size, 10) + u.name
-		}
-	}
-	return "0B"
-}
+// ByteSize is a number of bytes, as people write it: 512MiB.
+type ByteSize = bytesize.Size
