@@ -29,6 +29,7 @@ const (
 	CodeNotInEnum        Code = "not_in_enum"       // a string is none of the values allowed
 	CodeTooLate          Code = "too_late"          // the event's time lies too far before its receipt
 	CodeTooEarly         Code = "too_early"         // the event's time lies too far after its receipt
+	CodeNotACloudEvent   Code = "not_a_cloudevent"  // was sent as a CloudEvent, and is none of version 1.0
 )
 
 // The limits that no table changes. They bound what one event can cost whoever

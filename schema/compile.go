@@ -45,6 +45,8 @@ func Compile(name string, document []byte) (*Table, error) {
 		byName:     make(map[string]int),
 		idColumn:   -1,
 		timeColumn: -1,
+
+		subjectColumn: -1, attributesColumn: -1,
 	}}
 	c.root(root)
 	if err := errors.Join(c.faults...); err != nil {
@@ -110,22 +112,26 @@ func (c *compiler) property(p member) {
 	switch role {
 	case "id":
 		c.role(p.node, &t.idColumn, index, column.Kind == String)
+		t.columns[index].Required = true // the gateway makes what is absent
 	case "time":
 		c.role(p.node, &t.timeColumn, index, column.Kind == Timestamp)
+		t.columns[index].Required = true
+	case "subject":
+		c.role(p.node, &t.subjectColumn, index, column.Kind == String)
+	case "attributes":
+		c.role(p.node, &t.attributesColumn, index, column.Kind == StringMap)
 	}
 }
 
-// role gives the column a role that one column of a fitting kind may have. A
-// column with a role has a value in every row: the gateway makes what is absent.
+// role gives the column a role that one column of a fitting kind may have.
 func (c *compiler) role(n *node, holder *int, index int, fits bool) {
 	if !fits {
-		c.fail(n, "the x-role id is for a string, time for a date-time")
+		c.fail(n, "the x-role id is for a string, time for a date-time, subject for a string, attributes for an object")
 	}
 	if *holder >= 0 {
 		c.fail(n, "another column has this x-role")
 	}
 	*holder = index
-	c.table.columns[index].Required = true
 }
 
 // required marks the columns that the sender must give.

@@ -128,8 +128,10 @@ func TestCompileRefuses(t *testing.T) {
 		{property(`{"type": "object", "additionalProperties": {"type": "integer"}}`), `#/properties/p/additionalProperties: type must be "string"`},
 		{property(`{"type": "array"}`), "#/properties/p: an object needs additionalProperties, an array items"},
 		{property(`{"type": "array", "items": {"type": "string", "format": "uuid"}}`), "#/properties/p/items/format: the keyword"},
-		{property(`{"type": "string", "x-role": "key"}`), `#/properties/p/x-role: must be "id" or "time"`},
+		{property(`{"type": "string", "x-role": "key"}`), `#/properties/p/x-role: must be one of id, time, subject, attributes`},
 		{property(`{"type": "string", "x-role": "time"}`), "#/properties/p: the x-role id is for a string"},
+		{property(`{"type": "integer", "x-role": "subject"}`), "#/properties/p/x-role: the keyword"},
+		{property(`{"type": "string", "x-role": "attributes"}`), "#/properties/p: the x-role id is for a string"},
 		{property(`{"type": "string", "format": "date-time", "x-role": "id"}`), "#/properties/p: the x-role id is for a string"},
 		{property(`{"type": "string", "maxLength": 35, "x-role": "id"}`), "#/properties/p: the gateway fills an absent id"},
 		{

@@ -9,7 +9,7 @@ var codes = [...]Code{
 	CodeNotAnObject, CodeInvalidUTF8, CodeInvalidEscape, CodeControlCharacter, CodeDuplicateKey, CodeDepth,
 	CodeEventTooLarge, CodeTooManyFields, CodeKeyTooLong, CodeNumberTooLong, CodeRequired, CodeUnknownField,
 	CodeWrongType, CodeFormat, CodePrecision, CodeTooSmall, CodeTooLarge, CodeTooShort, CodeTooLong, CodePattern,
-	CodeNotInEnum, CodeTooLate, CodeTooEarly,
+	CodeNotInEnum, CodeTooLate, CodeTooEarly, CodeNotACloudEvent,
 }
 
 // Codes lists all reasons.

@@ -29,6 +29,8 @@ type Decoder struct {
 	event    event // the event at hand
 	budget   budget
 
+	translate Translator // what makes an event of the table of one of the body; nil: it is one
+
 	rows    *Columns // the accepted events
 	refused *Columns // the rejected ones, as rows of the rejected table
 	errors  []EventError
@@ -63,12 +65,20 @@ func NewDecoder(t *Table, limits Limits) *Decoder {
 // entries of Errors. A body that can't be split into JSON values, or has none, is
 // a SyntaxError. After an error nothing is accepted and nothing rejected.
 func (d *Decoder) Decode(body []byte, received time.Time, grow func(bytes int) error) error {
+	return d.DecodeAs(body, nil, received, grow)
+}
+
+// DecodeAs is Decode for a body of events in another form, one JSON value each. They
+// count as they were sent against Limits.MaxEvent, and become rows of the rejected
+// table as they were sent.
+func (d *Decoder) DecodeAs(body []byte, translate Translator, received time.Time, grow func(bytes int) error) error {
 	d.clear()
-	d.received = received
+	d.received, d.translate = received, translate
 	d.budget = budget{grow: grow, first: len(body)}
 	d.event.startBody(received, d.limits)
 	err := d.split(body)
 	d.event.endBody()
+	d.translate = nil
 	if err == nil {
 		d.fillReceived()
 		err = d.budget.settle(d.rows, d.refused, d.sortByHour())
@@ -78,6 +88,9 @@ func (d *Decoder) Decode(body []byte, received time.Time, grow func(bytes int) e
 	}
 	return err
 }
+
+// Table is the table whose events it decodes.
+func (d *Decoder) Table() *Table { return d.table }
 
 // Accepted is the number of the last body's events that became rows.
 func (d *Decoder) Accepted() int { return d.rows.Rows() }

@@ -31,6 +31,9 @@ func (t jsonText) text(s string) jsonText {
 	return t.separate().quote(s)
 }
 
+// AppendString appends a string as JSON text, escaping only what JSON demands.
+func AppendString(dst []byte, s string) []byte { return jsonText(dst).quote(s) }
+
 // quote writes a string in quotes, escaping only what JSON demands.
 func (t jsonText) quote(s string) jsonText {
 	const hex = "0123456789abcdef"

@@ -31,7 +31,7 @@ var (
 	shapeInt64   = shape{Int64, []string{"format", "minimum", "maximum"}}
 	shapeNumber  = shape{Double, []string{"minimum", "maximum"}}
 	shapeBool    = shape{Bool, nil}
-	shapeMap     = shape{StringMap, []string{"additionalProperties"}}
+	shapeMap     = shape{StringMap, []string{"additionalProperties", "x-role"}}
 	shapeList    = shape{StringList, []string{"items"}}
 )
 
@@ -40,6 +40,9 @@ var anyKeyword = []string{
 	"type", "format", "description", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum",
 	"additionalProperties", "items", "x-role", "x-encoding", "x-decimal",
 }
+
+// roles are the values of x-role.
+var roles = []string{"id", "time", "subject", "attributes"}
 
 // column compiles a property, and returns the role that it asks for.
 func (c *compiler) column(p member) (column Column, r rule, role string) {
@@ -79,8 +82,8 @@ func (c *compiler) column(p member) (column Column, r rule, role string) {
 	case Int32, Int64, Decimal:
 		c.intBounds(&r, k, column)
 	}
-	if role = c.text(k["x-role"]); k["x-role"] != nil && role != "id" && role != "time" {
-		c.fail(k["x-role"], `must be "id" or "time"`)
+	if role = c.text(k["x-role"]); k["x-role"] != nil && !slices.Contains(roles, role) {
+		c.fail(k["x-role"], "must be one of %s", list(roles))
 	}
 	return column, r, role
 }

@@ -145,6 +145,9 @@ func nextObject(body []byte, at int) int {
 // ends. It returns the object's end, or 0, and nothing has happened, when the text
 // is anything else.
 func (d *Decoder) object(body []byte, at, end int) (int, error) {
+	if d.translate != nil {
+		return 0, nil
+	}
 	for end > at && isSpace(body[end-1]) {
 		end--
 	}
@@ -159,7 +162,7 @@ func (d *Decoder) object(body []byte, at, end int) (int, error) {
 		d.event.undo()
 		return 0, nil
 	}
-	return end, d.settle(text, fault{})
+	return end, d.settle(text, text, fault{})
 }
 
 // isWhole says whether the object that was walked is all of the text. It is if
@@ -186,14 +189,17 @@ func (d *Decoder) value(body []byte, at int) (end int, err error) {
 			code: CodeEventTooLarge, message: fmt.Sprintf("must have at most %d bytes", d.limits.MaxEvent),
 		})
 	}
-	if err := d.budget.event(d.rows, d.refused, len(text)); err != nil {
+	event, f := d.translated(text)
+	if f.code != "" {
+		return at + n, d.reject(text, f)
+	}
+	if err := d.budget.event(d.rows, d.refused, len(event)); err != nil {
 		return 0, err
 	}
-	f := fault{}
-	if d.event.walk(text) != nil {
+	if d.event.walk(event) != nil {
 		// The walk met something that the schema refuses, or an escape that sonic
 		// can skip but not read. What is wrong with the text goes first.
-		if f = checkText(text); f.code == "" {
+		if f = checkText(event); f.code == "" {
 			f = d.event.fault
 		}
 		if f.code == "" {
@@ -201,7 +207,7 @@ func (d *Decoder) value(body []byte, at int) (end int, err error) {
 			return 0, d.syntaxError(body, at, at, "the value can't be read")
 		}
 	}
-	return at + n, d.settle(text, f)
+	return at + n, d.settle(event, text, f)
 }
 
 // isClosed says whether a value that the body ends with has ended itself, if it is
@@ -222,8 +228,9 @@ func isClosed(text []byte) bool {
 	return false
 }
 
-// settle makes the event that was walked a row, or undoes and rejects it.
-func (d *Decoder) settle(text []byte, f fault) error {
+// settle makes the event that was walked a row, or undoes and rejects it, as it was
+// sent.
+func (d *Decoder) settle(text, sent []byte, f fault) error {
 	if f.code == "" {
 		f = d.event.finish(text)
 	}
@@ -231,7 +238,7 @@ func (d *Decoder) settle(text []byte, f fault) error {
 		return nil
 	}
 	d.event.undo()
-	return d.reject(text, f)
+	return d.reject(sent, f)
 }
 
 // count is the number of events so far.

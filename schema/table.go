@@ -30,7 +30,11 @@ type Table struct {
 	idColumn    int
 	timeColumn  int
 	keepExtra   bool
-	rowBytes    int // a bound on what a row occupies besides its text
+
+	subjectColumn    int
+	attributesColumn int
+
+	rowBytes int // a bound on what a row occupies besides its text
 }
 
 // Name is the table's name: the last part of its route and the folder of its files.
@@ -66,6 +70,14 @@ func (t *Table) IDColumn() int { return t.idColumn }
 // TimeColumn is the index of the column whose hour a row is filed under: the
 // x-role time column, or received_at in a table without one.
 func (t *Table) TimeColumn() int { return t.timeColumn }
+
+// SubjectColumn is the index of the x-role subject column, -1 if there is none: it
+// takes the subject of an event in an envelope of its own, such as a CloudEvent.
+func (t *Table) SubjectColumn() int { return t.subjectColumn }
+
+// AttributesColumn is the index of the x-role attributes column, -1 if there is
+// none: it takes what else such an envelope says.
+func (t *Table) AttributesColumn() int { return t.attributesColumn }
 
 // receivedColumn is the index of received_at, which follows the document's columns.
 func (t *Table) receivedColumn() int { return len(t.rules) }
