@@ -42,17 +42,18 @@ func (l *accessLog) request(r *http.Request, rec *recorder, route string, took t
 	if !l.logger.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 9)
+	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
+		slog.String("id", rec.id[0]),
 		slog.String("method", clip(r.Method, 16)),
 		slog.String("route", route),
-		slog.String("path", clip(r.URL.Path, 128)),
+		slog.String("path", clip(redact(r.URL.Path), 128)),
 		slog.Int("status", rec.status),
 		slog.Int64("bytes", rec.written),
 		slog.Duration("took", took),
 		slog.String("remote", r.RemoteAddr))
 	if rec.err != nil {
-		attrs = append(attrs, slog.String("error", clip(rec.err.Error(), 512)))
+		attrs = append(attrs, slog.String("error", clip(redact(rec.err.Error()), 512)))
 	}
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int64("suppressed", suppressed))
@@ -70,9 +71,28 @@ type protocolErrors struct{ *accessLog }
 
 func (l protocolErrors) Write(line []byte) (int, error) {
 	if ok, suppressed := l.protocol.allow(); ok {
-		l.logger.Warn("a connection failed", "error", clip(strings.TrimSpace(string(line)), 512), "suppressed", suppressed)
+		l.logger.Warn("a connection failed", "error", clip(redact(strings.TrimSpace(string(line))), 512), "suppressed", suppressed)
 	}
 	return len(line), nil
+}
+
+// keyPrefix begins every key that the gateway has made.
+const keyPrefix = "pqy_"
+
+// redact takes keys out of what a client sent, as when one stands in a path. The
+// prefix stays, so that it can be seen what was there.
+func redact(text string) string {
+	before, after, found := strings.Cut(text, keyPrefix)
+	if !found {
+		return text
+	}
+	var b strings.Builder
+	for found {
+		b.WriteString(before + keyPrefix + "…")
+		after = strings.TrimLeft(after, "_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+		before, after, found = strings.Cut(after, keyPrefix)
+	}
+	return b.String() + before
 }
 
 // throttle lets some of many warnings through, and counts the others.

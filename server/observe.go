@@ -9,11 +9,12 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// observe counts and logs every request once it is answered.
+// observe names every request, and counts and logs it once it is answered.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, id: [1]string{requestID(r.Header)}}
+		w.Header()[requestIDField] = rec.id[:]
 		s.metrics.inFlight.Inc()
 		defer func() { // also when a handler aborts the connection by a panic
 			s.metrics.inFlight.Dec()
@@ -35,9 +36,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 // recorder is a ResponseWriter that remembers what was answered.
 type recorder struct {
 	http.ResponseWriter
-	status  int   // 0 until something was written
-	written int64 // bytes of the body
-	err     error // the cause of a problem
+	id      [1]string // the value of Parquay-Request-Id
+	status  int       // 0 until something was written
+	written int64     // bytes of the body
+	err     error     // the cause of a problem
 }
 
 func (r *recorder) WriteHeader(status int) {

@@ -23,7 +23,7 @@ func (s *Server) recover(next http.Handler) http.Handler {
 			}
 			s.metrics.panics.Inc()
 			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "a request's handler panicked",
-				slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				slog.String("panic", redact(fmt.Sprint(v))), slog.String("stack", string(debug.Stack())))
 			if rec, ok := w.(*recorder); ok && rec.status != 0 {
 				panic(http.ErrAbortHandler)
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *Server) eventRoutes() http.Handler {
-	r := s.newRouter()
+	r := s.newRouter(s.crossOrigin)
 	r.Post("/v1/{table}", s.orFail(s.postEvents))
 	r.Get("/v1/receipts/{receipt}", s.orFail(s.getReceipt))
 	return r
@@ -48,9 +48,10 @@ func (s *Server) adminRoutes() http.Handler {
 }
 
 // newRouter returns what both listeners have in common.
-func (s *Server) newRouter() chi.Router {
+func (s *Server) newRouter(more ...func(http.Handler) http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(s.observe, s.recover, middleware.GetHead)
+	r.Use(more...)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { s.fail(w, errNoRoute) })
 	r.MethodNotAllowed(s.otherMethod)
 	r.Get("/healthz", s.healthz)
