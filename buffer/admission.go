@@ -5,6 +5,7 @@ package buffer
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ func (b *Buffer) Reserve(tenant string, share, bytes int64) (*Reservation, error
 		share = b.cfg.RingBytes
 	}
 	r := &Reservation{b: b, t: b.tenants.pin(b, tenant), share: share}
+	r.t.share.Store(share)
 	if err := r.Grow(bytes); err != nil {
 		r.Release()
 		return nil, err
@@ -121,6 +123,8 @@ func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) (Rece
 	r.shrink(held)
 	r.bytes = 0 // the commit's from here on
 	c := &commit{tenant: r.t, batches: batches, held: held, done: make(chan error, 1)}
+	c.tally = count(batches, hourOf(r.b.cfg.Now()))
+	c.tenant.account.receive(c.tally)
 	c.tenant.pins.Add(1) // the commit may outlive the reservation
 	if err := r.b.committer.enqueue(c); err != nil {
 		c.end(r.b, err)
@@ -150,6 +154,9 @@ func (r *Reservation) shrink(bytes int64) {
 	r.t.give(r.bytes - bytes)
 	r.bytes = bytes
 }
+
+// hourOf is the hour, since the epoch, that a moment is in.
+func hourOf(t time.Time) int64 { return int64(math.Floor(float64(t.Unix()) / 3600)) }
 
 // framed is an upper bound of the bytes that the batches take in a frame.
 func framed(batches []*schema.Batch) int {

@@ -40,6 +40,7 @@ type Config struct {
 	RingBytes     int64         // one tenant's share of Memory; default half of it
 	JournalLimit  int64         // bytes of journal at which admission stops; default 10 GiB
 	MinFree       int64         // bytes of disk kept free for the spool; default 256 MiB
+	Backlog       int           // finished files that may wait for the bucket before a window's are made; default 10,000
 
 	Encoders int // row groups encoded at a time; default GOMAXPROCS
 	Uploads  int // files put at a time; default 32
@@ -60,6 +61,10 @@ const (
 // window a minute it is a week. Beyond it admission stops, as at JournalLimit.
 const maxPendingWindows = 10_000
 
+// traceShare is the part of the memory that traces may take, beside it: at the
+// default memory an hour of one busy tenant, or some minutes of thousands.
+const traceShare = 32
+
 // Buffer holds what is durable and not yet in files. Its methods are safe for
 // concurrent use.
 type Buffer struct {
@@ -68,6 +73,8 @@ type Buffer struct {
 	metrics    *Metrics
 	budget     budget
 	tenants    tenants
+	accounts   accounts
+	traces     traces
 	disk       diskGauge
 	committer  *committer
 	replayer   *replayer
@@ -84,7 +91,7 @@ type Buffer struct {
 
 	mu struct {
 		sync.Mutex
-		pending map[journal.WindowID]time.Time // unfinished windows and when they were opened
+		pending map[journal.WindowID]*unfinished
 		waiters []waiter
 	}
 }
@@ -108,7 +115,9 @@ func Open(cfg Config) (*Buffer, error) {
 	b.drainBytes = min(b.groupBytes, cfg.RingBytes/8)
 	b.budget.init(cfg.Memory)
 	b.tenants.init()
-	b.mu.pending = map[journal.WindowID]time.Time{}
+	b.accounts.init()
+	b.traces.init(cfg.Memory / traceShare)
+	b.mu.pending = map[journal.WindowID]*unfinished{}
 	b.committer = newCommitter(b)
 
 	left, err := cfg.Medium.Windows()
@@ -140,6 +149,9 @@ func (cfg Config) withDefaults() Config {
 	set((*int64)(&cfg.FlushInterval), int64(time.Minute))
 	if cfg.FileRows == 0 {
 		cfg.FileRows = 2_000_000
+	}
+	if cfg.Backlog == 0 {
+		cfg.Backlog = 10_000
 	}
 	if cfg.Encoders == 0 {
 		cfg.Encoders = runtime.GOMAXPROCS(0)

@@ -26,6 +26,7 @@ const stallAfter = 10 * time.Second
 type commit struct {
 	tenant  *tenant // pinned until the end
 	batches []*schema.Batch
+	tally   tally // of their events
 	held    int64 // bytes reserved for them
 	receipt Receipt
 	done    chan error // after which receipt does not change
@@ -36,6 +37,7 @@ func (c *commit) end(b *Buffer, err error) {
 	if err != nil {
 		b.budget.give(c.held)
 		c.tenant.give(c.held)
+		c.tenant.account.fail(c.tally)
 	}
 	c.tenant.unpin()
 }
@@ -43,14 +45,15 @@ func (c *commit) end(b *Buffer, err error) {
 // committer writes the journal. All that waits goes into the next frame; while
 // that is synced, the one after gathers. No timer holds a lone request back.
 type committer struct {
-	b       *Buffer
-	header  journal.Header // of every window, but for its number and time
-	tables  map[*schema.Table]int
-	pressed chan struct{} // memory is short: end the window
-	wake    chan struct{} // somebody waits
-	stop    chan struct{} // closed by drain
-	done    chan struct{} // closed when nothing more will be committed
-	replays chan replayed // durable batches of a window that is replayed
+	b           *Buffer
+	header      journal.Header // of every window, but for its number and time
+	incarnation string         // as receipts have it
+	tables      map[*schema.Table]int
+	pressed     chan struct{} // memory is short: end the window
+	wake        chan struct{} // somebody waits
+	stop        chan struct{} // closed by drain
+	done        chan struct{} // closed when nothing more will be committed
+	replays     chan replayed // durable batches of a window that is replayed
 
 	appending atomic.Int64 // when the running append began, unix nanoseconds; 0: none runs
 
@@ -75,15 +78,16 @@ type committer struct {
 
 func newCommitter(b *Buffer) *committer {
 	c := &committer{
-		b:       b,
-		header:  journal.Header{Incarnation: b.cfg.Incarnation, FileRows: uint64(b.cfg.FileRows)},
-		tables:  map[*schema.Table]int{},
-		pressed: make(chan struct{}, 1),
-		wake:    make(chan struct{}, 1),
-		stop:    make(chan struct{}),
-		done:    make(chan struct{}),
-		replays: make(chan replayed),
-		timer:   time.NewTimer(time.Hour),
+		b:           b,
+		header:      journal.Header{Incarnation: b.cfg.Incarnation, FileRows: uint64(b.cfg.FileRows)},
+		incarnation: b.cfg.Incarnation.String(),
+		tables:      map[*schema.Table]int{},
+		pressed:     make(chan struct{}, 1),
+		wake:        make(chan struct{}, 1),
+		stop:        make(chan struct{}),
+		done:        make(chan struct{}),
+		replays:     make(chan replayed),
+		timer:       time.NewTimer(time.Hour),
 	}
 	c.timer.Stop()
 	for i, t := range b.cfg.Tables {
@@ -225,20 +229,25 @@ func (c *committer) commit(commits []*commit) error {
 	// At this point the frame is durable (or written, at the memory level): a
 	// crash from here on finds it in the journal. Only now may its batches be
 	// seen by drainers, and only after that its requests be answered (I1).
-	if c.window.rows == 0 {
-		c.b.begin(c.window.id, now)
+	w := c.window
+	begins := w.rows == 0
+	if begins {
+		c.b.begin(w.id, now)
 	}
-	c.window.bytes += int64(len(c.frame))
-	receipt := Receipt{c.current.Incarnation.String(), c.current.Window, c.sequence}
+	c.b.traces.note(w.id, begins, c.sequence, commits)
+	w.bytes += int64(len(c.frame))
+	w.arrivals.add(now, c.b.cfg.FlushInterval/arrivalsPerInterval, commits)
+	receipt := Receipt{c.incarnation, w.id.Window, c.sequence}
 	for _, cm := range commits {
 		cm.receipt = receipt
+		cm.tenant.account.commit(cm.tally)
 		for _, batch := range cm.batches {
-			c.window.push(cm.tenant, entry{batch: batch, window: c.window})
+			w.push(cm.tenant, entry{batch: batch, window: w, frame: c.sequence})
 		}
 	}
 	c.b.metrics.committed(commits, len(c.frame))
 	c.trim()
-	if c.window.bytes >= c.b.cfg.WindowBytes {
+	if w.bytes >= c.b.cfg.WindowBytes {
 		c.endWindow("bytes")
 	}
 	return nil

@@ -36,9 +36,10 @@ type partition struct {
 	rows    int
 	bytes   int64
 
-	cut     int   // of the current file
-	cutRows int   // rows given to the current file so far, these included
-	file    *file // nil until the first row group of the cut
+	frames  frameSet // of the current file
+	cut     int      // of the current file
+	cutRows int      // rows given to the current file so far, these included
+	file    *file    // nil until the first row group of the cut
 }
 
 // turn says whether somebody drains a tenant, so that nobody else does: what is the
@@ -111,6 +112,7 @@ func (t *tenant) add(ctx context.Context, e entry) {
 	if p.rows > 0 && (p.rows+e.batch.Rows > groupRows || p.bytes+cost(e.batch) > t.b.groupBytes) {
 		t.encode(ctx, p, false)
 	}
+	p.frames.add(e.frame)
 	p.batches = append(p.batches, e.batch)
 	p.rows += e.batch.Rows
 	p.cutRows += e.batch.Rows
@@ -132,7 +134,8 @@ func (t *tenant) encode(ctx context.Context, p *partition, last bool) {
 		p.batches, p.rows, p.bytes = nil, 0, 0
 	}
 	if last {
-		p.file = nil
+		f.frames = p.frames
+		p.file, p.frames = nil, frameSet{}
 		f.release(ctx)
 	}
 }
@@ -161,7 +164,7 @@ func (t *tenant) endWindow(ctx context.Context, w *window) {
 // filling row groups, as one does that sends many hours at once: its largest
 // partitions are encoded early.
 func (t *tenant) relieve(ctx context.Context) {
-	limit := t.b.cfg.RingBytes
+	limit := t.share.Load()
 	if t.used.Load() <= limit/2 {
 		return
 	}

@@ -19,6 +19,8 @@ var (
 	// ErrFailed is returned from the first failed write or sync of the journal
 	// on, for as long as the process lives (I5).
 	ErrFailed = errors.New("the journal has failed")
+	// ErrUnknownReceipt is returned for a receipt of which nothing is known.
+	ErrUnknownReceipt = errors.New("nothing is known of this receipt")
 	// ErrStopping is returned once Drain was called.
 	ErrStopping = errors.New("the gateway is stopping")
 )

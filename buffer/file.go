@@ -3,7 +3,9 @@
 package buffer
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -19,6 +21,12 @@ type FileID struct {
 	Tenant      string
 	Hour        int64 // hours since the epoch, UTC
 	Cut         int
+}
+
+// compare orders the files of a window by table, tenant, hour and cut.
+func (id FileID) compare(other FileID) int {
+	return cmp.Or(cmp.Compare(id.Table, other.Table), cmp.Compare(id.Tenant, other.Tenant),
+		cmp.Compare(id.Hour, other.Hour), cmp.Compare(id.Cut, other.Cut))
 }
 
 // Files makes files of rows. It is what the buffer needs of the writer.
@@ -49,8 +57,12 @@ type file struct {
 	tenant *tenant
 	window *window
 	rows   int64        // given to it; the drainer's until it is sealed
+	frames frameSet     // that they are from, once it is sealed
 	refs   atomic.Int64 // 1 until it is sealed, 1 a row group under way
 }
+
+// errBacklog is why a window is not flushed while too many files wait for the bucket.
+var errBacklog = errors.New("too many files wait for the bucket")
 
 // newFile begins the file of a partition's current cut. A file that can't be
 // begun fails its window, and stands in for nothing until that is retried.
@@ -66,8 +78,12 @@ func (t *tenant) newFile(p *partition) *file {
 	}}
 	f.refs.Store(1)
 	w.retain()
-	err := w.claim(f.id)
-	if err == nil {
+	err := w.claim(f)
+	switch {
+	case err != nil:
+	case int64(t.b.uploads.len())-w.waiting.Load() >= int64(t.b.cfg.Backlog): // those of other windows
+		err = errBacklog
+	default:
 		f.File, err = t.b.cfg.Files.Create(f.id, p.key.table)
 	}
 	if err != nil {
@@ -111,6 +127,7 @@ func (f *file) release(ctx context.Context) {
 		f.end()
 		return
 	}
+	f.window.waiting.Add(1)
 	f.tenant.b.uploads.push(first, f)
 }
 
@@ -136,6 +153,7 @@ func (b *Buffer) upload(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
+		f.window.waiting.Add(-1)
 		if f.window.failed() == nil {
 			if err := f.Put(ctx); err != nil {
 				f.window.fail(fmt.Errorf("put a file: %w", err))

@@ -20,7 +20,10 @@ type Metrics struct {
 	Append        prometheus.Histogram
 	Windows       *prometheus.CounterVec // reason
 	Refused       *prometheus.CounterVec // reason
+	Flush         prometheus.Histogram
+	Latency       *latency
 	FlushFailures prometheus.Counter
+	Postponed     prometheus.Counter
 	Recovered     prometheus.Counter
 	Corrupt       prometheus.Counter
 	Failed        prometheus.Gauge
@@ -46,8 +49,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time to write and sync one frame.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
 		}),
-		Windows:       vec("parquay_windows_total", "Windows ended, by reason.", "reason"),
-		Refused:       vec("parquay_admission_refused_total", "Reservations refused, by reason.", "reason"),
+		Windows: vec("parquay_windows_total", "Windows ended, by reason.", "reason"),
+		Refused: vec("parquay_admission_refused_total", "Reservations refused, by reason.", "reason"),
+		Flush: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "parquay_window_flush_seconds",
+			Help:    "Time from the end of a window, or of a part that is replayed, until its files were in the bucket.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 18),
+		}),
+		Latency: newLatency("parquay_event_stored_seconds", "Time from an event's commit until it was in the bucket, by event. For a recovered one: from the beginning of its window.",
+			prometheus.ExponentialBuckets(0.25, 2, 18)),
+		Postponed:     counter("parquay_windows_postponed_total", "Windows left in the journal because too many files waited for the bucket."),
 		FlushFailures: counter("parquay_flush_failures_total", "Flushes of a window that failed and are done again from the journal."),
 		Recovered:     counter("parquay_recovered_rows_total", "Rows read back from the journal and flushed."),
 		Corrupt:       counter("parquay_journal_corrupt_windows_total", "Windows of the journal found damaged and kept in quarantine."),
@@ -62,7 +73,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	if reg != nil {
 		reg.MustRegister(m.Batches, m.Rows, m.JournalBytes, m.Frames, m.Append, m.Windows, m.Refused,
-			m.FlushFailures, m.Recovered, m.Corrupt, m.Failed)
+			m.Flush, m.Latency, m.FlushFailures, m.Postponed, m.Recovered, m.Corrupt, m.Failed)
 	}
 	return m
 }
@@ -75,8 +86,13 @@ func (m *Metrics) watch(b *Buffer) {
 	gauge := func(name, help string, value func() float64) {
 		m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
+	m.reg.MustRegister(&accountCollector{b})
 	gauge("parquay_journal_backlog_bytes", "Bytes of the journal on its medium.",
 		func() float64 { return float64(b.cfg.Medium.Usage()) })
+	gauge("parquay_journal_limit_bytes", "Bytes of the journal at which nothing more is admitted.",
+		func() float64 { return float64(b.cfg.JournalLimit) })
+	gauge("parquay_journal_free_bytes", "Bytes free on the journal's disk, at most a second old.",
+		func() float64 { return float64(b.disk.free(b.cfg.Medium, b.cfg.Now())) })
 	gauge("parquay_pending_windows", "Windows that are not wholly in the bucket.",
 		func() float64 { n, _ := b.Pending(); return float64(n) })
 	gauge("parquay_oldest_pending_seconds", "Age of the oldest event that is not in the bucket; 0 if none.", func() float64 {
@@ -90,6 +106,8 @@ func (m *Metrics) watch(b *Buffer) {
 		func() float64 { return float64(b.budget.used.Load()) })
 	gauge("parquay_memory_limit_bytes", "The byte budget for bodies and batches.",
 		func() float64 { return float64(b.budget.limit) })
+	gauge("parquay_ring_fullest_ratio", "How full the share of the tenant is that has the fullest one.",
+		func() float64 { return b.tenants.fullest() })
 	gauge("parquay_tenants_active", "Tenants with something in memory.",
 		func() float64 { return float64(b.tenants.len()) })
 	gauge("parquay_uploads_waiting", "Finished files that wait to be put.",

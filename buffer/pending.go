@@ -14,19 +14,29 @@ import (
 func (b *Buffer) Pending() (windows int, oldest time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, opened := range b.mu.pending {
-		if oldest.IsZero() || opened.Before(oldest) {
-			oldest = opened
+	for _, w := range b.mu.pending {
+		if oldest.IsZero() || w.opened.Before(oldest) {
+			oldest = w.opened
 		}
 	}
 	return len(b.mu.pending), oldest
 }
 
-// begin counts a window as pending.
+// unfinished is a window that is not wholly in the bucket.
+type unfinished struct {
+	opened   time.Time
+	finished chan struct{} // closed when it is
+}
+
+// begin counts a window as pending. For one that is counted it corrects the time.
 func (b *Buffer) begin(id journal.WindowID, opened time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.pending[id] = opened
+	if w := b.mu.pending[id]; w != nil {
+		w.opened = opened
+		return
+	}
+	b.mu.pending[id] = &unfinished{opened, make(chan struct{})}
 	b.pendingCount.Store(int64(len(b.mu.pending)))
 }
 
@@ -34,6 +44,9 @@ func (b *Buffer) begin(id journal.WindowID, opened time.Time) {
 func (b *Buffer) finished(id journal.WindowID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if w := b.mu.pending[id]; w != nil {
+		close(w.finished)
+	}
 	delete(b.mu.pending, id)
 	b.pendingCount.Store(int64(len(b.mu.pending)))
 	b.mu.waiters = slices.DeleteFunc(b.mu.waiters, func(w waiter) bool {
@@ -43,6 +56,17 @@ func (b *Buffer) finished(id journal.WindowID) {
 		close(w.none)
 		return true
 	})
+}
+
+// pendingUntil returns what is closed when a pending window is finished, and nil
+// for one that is not pending.
+func (b *Buffer) pendingUntil(id journal.WindowID) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w := b.mu.pending[id]; w != nil {
+		return w.finished
+	}
+	return nil
 }
 
 // waiter waits until no window that of names is pending.

@@ -18,6 +18,8 @@ type plan struct {
 	header *journal.Header
 	tables []*schema.Table
 	rows   int64
+	shares map[string]int64 // rows of each tenant
+	trace  *trace
 	damage []journal.Damage
 	passes []map[part]bool
 }
@@ -39,19 +41,21 @@ func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 	}
 	defer reader.Close()
 
-	p := &plan{id: id, header: reader.Header()}
+	p := &plan{id: id, header: reader.Header(), shares: map[string]int64{}, trace: newTrace()}
 	if p.tables, err = r.b.tablesOf(p.header); err != nil {
 		return nil, err
 	}
 	sizes := map[part]int64{}
 	var order []part
-	err = eachBatch(reader, func(b journal.Batch) error {
+	err = eachBatch(reader, func(frame uint64, b journal.Batch) error {
 		key := part{b.Table, b.Tenant, b.Hour}
 		if _, seen := sizes[key]; !seen {
 			order = append(order, key)
 		}
 		sizes[key] += int64(len(b.Bytes)) + batchOverhead
 		p.rows += int64(b.Rows)
+		p.shares[b.Tenant] += int64(b.Rows)
+		p.trace.note(b.Tenant, frame)
 		return nil
 	})
 	if err != nil {
@@ -77,8 +81,9 @@ func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 	return p, nil
 }
 
-// eachBatch calls f for every batch of a window. A batch's memory is the reader's.
-func eachBatch(reader journal.Reader, f func(journal.Batch) error) error {
+// eachBatch calls f for every batch of a window, with the number of its frame. A
+// batch's memory is the reader's.
+func eachBatch(reader journal.Reader, f func(frame uint64, b journal.Batch) error) error {
 	tables := len(reader.Header().Tables)
 	for {
 		frame, err := reader.Next()
@@ -92,7 +97,7 @@ func eachBatch(reader journal.Reader, f func(journal.Batch) error) error {
 			if b.Table >= tables {
 				return fmt.Errorf("frame %d names table %d of %d", frame.Sequence, b.Table, tables)
 			}
-			if err := f(b); err != nil {
+			if err := f(frame.Sequence, b); err != nil {
 				return err
 			}
 		}

@@ -18,35 +18,36 @@ import (
 
 // replayed is durable batches on their way from the journal to the rings.
 type replayed struct {
-	window  *window
-	batches []*schema.Batch
-	end     bool
+	window *window
+	batch  *schema.Batch // nil: the window ends
+	frame  uint64        // that holds the batch
 }
 
-// replay pushes batches that the replayer has read. The committer does it since
+// replay pushes a batch that the replayer has read. The committer does it since
 // it is the rings' one producer.
 func (c *committer) replay(r replayed) {
-	for _, batch := range r.batches {
-		t := c.b.tenants.pin(c.b, batch.Tenant)
-		r.window.push(t, entry{batch: batch, window: r.window})
-		t.unpin()
-	}
-	if r.end {
+	if r.batch == nil {
 		r.window.end()
+		return
 	}
+	t := c.b.tenants.pin(c.b, r.batch.Tenant)
+	r.window.push(t, entry{batch: r.batch, window: r.window, frame: r.frame})
+	t.unpin()
 }
 
 // Backoff of a window whose replay failed.
 const (
 	retryFirst = time.Second
 	retryMost  = time.Minute
+	roomEvery  = 100 * time.Millisecond // looks for room
 )
 
 // replayer replays one window at a time, oldest first, beside the live ones.
 type replayer struct {
-	b    *Buffer
-	wake chan struct{}
-	mu   struct {
+	b         *Buffer
+	wake      chan struct{}
+	recovered map[journal.WindowID]bool // run's: counted in their tenants' accounts
+	mu        struct {
 		sync.Mutex
 		windows []retry
 	}
@@ -59,7 +60,7 @@ type retry struct {
 }
 
 func newReplayer(b *Buffer, left []journal.WindowID) *replayer {
-	r := &replayer{b: b, wake: make(chan struct{}, 1)}
+	r := &replayer{b: b, wake: make(chan struct{}, 1), recovered: map[journal.WindowID]bool{}}
 	for _, id := range left {
 		r.mu.windows = append(r.mu.windows, retry{id: id})
 	}
@@ -83,17 +84,35 @@ func (r *replayer) run(ctx context.Context) error {
 		if err != nil {
 			return nil // the process stops
 		}
+		if err := r.room(ctx); err != nil {
+			return nil
+		}
 		r.b.budget.replaying.Store(true)
 		err = r.replay(ctx, next.id)
 		r.b.budget.replaying.Store(false)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, errBacklog):
+			r.retry(next.id, next.failures)
 		case err != nil:
 			r.b.flushFailed(next.id, err)
 			r.retry(next.id, next.failures)
 		}
 	}
+}
+
+// room waits until fewer than half of the files wait for the bucket that may: a
+// window that has to be given up again would be encoded for nothing.
+func (r *replayer) room(ctx context.Context) error {
+	for r.b.uploads.len() > r.b.cfg.Backlog/2 {
+		select {
+		case <-time.After(roomEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // next waits for a window whose time has come.
@@ -136,18 +155,21 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 	if err != nil {
 		return err
 	}
-	r.b.begin(id, p.header.Opened)
+	r.meet(p)
 	flushed := int64(0)
+	var parts []*window
 	for _, pass := range p.passes {
-		rows, err := r.pass(ctx, p, pass)
+		w, err := r.pass(ctx, p, pass)
 		if err != nil {
 			return err
 		}
-		flushed += rows
+		flushed += w.rows
+		parts = append(parts, w)
 	}
 	if flushed != p.rows {
 		return fmt.Errorf("read %d rows from the journal first and %d then", p.rows, flushed)
 	}
+	r.b.book(id, parts...)
 	r.b.metrics.Recovered.Add(float64(p.rows))
 	r.b.log.Info("recovered a window", "window", id.String(), "rows", p.rows, "passes", len(p.passes))
 	if len(p.damage) > 0 {
@@ -160,19 +182,32 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 	return nil
 }
 
+// meet makes known what a first look at a window has found.
+func (r *replayer) meet(p *plan) {
+	r.b.begin(p.id, p.header.Opened)
+	r.b.traces.adopt(p.id, p.trace)
+	if r.b.own(p.id) || r.recovered[p.id] {
+		return // its rows were counted when they were accepted, or when it was met
+	}
+	r.recovered[p.id] = true
+	for tenant, rows := range p.shares {
+		r.b.accounts.of(tenant).recover(rows)
+	}
+}
+
 // pass sends the batches of some partitions through the rings and waits until
-// their files are in the bucket. It returns how many rows they hold.
-func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (rows int64, err error) {
+// their files are in the bucket.
+func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (*window, error) {
 	reader, err := r.b.cfg.Medium.Open(p.id)
 	if err != nil {
-		return 0, fmt.Errorf("open a window of the journal: %w", err)
+		return nil, fmt.Errorf("open a window of the journal: %w", err)
 	}
 	defer reader.Close()
 
 	done := make(chan struct{})
 	w := newWindow(p.id, int(p.header.FileRows), func(*window) { close(done) })
 	w.replayed = true
-	err = eachBatch(reader, func(b journal.Batch) error {
+	err = eachBatch(reader, func(frame uint64, b journal.Batch) error {
 		if !parts[part{b.Table, b.Tenant, b.Hour}] {
 			return nil
 		}
@@ -182,25 +217,26 @@ func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (rows
 		if err := r.b.budget.wait(ctx, cost(batch)); err != nil {
 			return err
 		}
-		return r.send(ctx, replayed{window: w, batches: []*schema.Batch{batch}})
+		return r.send(ctx, replayed{window: w, batch: batch, frame: frame})
 	})
 	if err != nil {
 		w.fail(err)
 	}
-	if err := r.send(ctx, replayed{window: w, end: true}); err != nil {
-		return 0, err
+	if err := r.send(ctx, replayed{window: w}); err != nil {
+		return nil, err
 	}
 	select {
 	case <-done:
-		return w.rows, w.settle()
+		w.arrivals.all(p.header.Opened, w.rows)
+		return w, w.settle()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
-func (r *replayer) send(ctx context.Context, batches replayed) error {
+func (r *replayer) send(ctx context.Context, batch replayed) error {
 	select {
-	case r.b.committer.replays <- batches:
+	case r.b.committer.replays <- batch:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -30,6 +30,7 @@ type ring struct {
 type entry struct {
 	batch  *schema.Batch
 	window *window
+	frame  uint64 // that holds the batch
 }
 
 const blockSlots = 32

@@ -13,11 +13,13 @@ import (
 // it. It exists while anything refers to it, which pins count: were a second one of
 // the name made meanwhile, both would make files of the same names.
 type tenant struct {
-	b    *Buffer
-	name string
+	b       *Buffer
+	name    string
+	account *account
 
-	used atomic.Int64 // bytes reserved or held, of RingBytes
-	pins atomic.Int64 // reservations, commits and row groups under way, and windows whose end it has not seen
+	used  atomic.Int64 // bytes reserved or held, of share
+	share atomic.Int64 // bytes that the latest reservation allowed it
+	pins  atomic.Int64 // reservations, commits and row groups under way, and windows whose end it has not seen
 
 	ring ring
 	turn turn
@@ -68,7 +70,8 @@ func (ts *tenants) pin(b *Buffer, name string) *tenant {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if t = ts.by[name]; t == nil {
-		t = &tenant{b: b, name: name, parts: map[partKey]*partition{}}
+		t = &tenant{b: b, name: name, account: b.accounts.of(name), parts: map[partKey]*partition{}}
+		t.share.Store(b.cfg.RingBytes)
 		t.ring.init()
 		ts.by[name] = t
 	}
@@ -89,6 +92,24 @@ func (ts *tenants) len() int {
 	ts.mu.RLock()
 	defer ts.mu.RUnlock()
 	return len(ts.by)
+}
+
+// used is how many bytes a tenant holds at the moment.
+func (ts *tenants) used(name string) int64 {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	if t := ts.by[name]; t != nil {
+		return t.used.Load()
+	}
+	return 0
+}
+
+// fullest is the largest part of a share that a tenant has taken.
+func (ts *tenants) fullest() (ratio float64) {
+	ts.each(func(t *tenant) {
+		ratio = max(ratio, float64(t.used.Load())/float64(t.share.Load()))
+	})
+	return ratio
 }
 
 // each calls f for every tenant.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"parquay/buffer/journal"
 )
@@ -18,24 +19,36 @@ type window struct {
 	replayed bool
 
 	// The committer's, until the end.
-	tenants map[*tenant]struct{} // who takes part
-	rows    int64                // that the journal holds
-	bytes   int64                // of frames
+	tenants  map[*tenant]*share // who takes part
+	rows     int64              // that the journal holds
+	bytes    int64              // of frames
+	arrivals arrivals           // when the rows came
 
-	held   atomic.Int64          // bytes of batches in memory
-	stored atomic.Int64          // rows of files in the bucket, as read back
-	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
-	err    atomic.Pointer[error] // the first failure of its flush
-	done   func(*window)         // called once, when nothing refers to it any more
+	// From the end on.
+	shares []*share // of all tenants
+	ended  time.Time
+
+	held    atomic.Int64          // bytes of batches in memory
+	waiting atomic.Int64          // files that wait for the bucket
+	stored  atomic.Int64          // rows of files in the bucket, as read back
+	refs    atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
+	err     atomic.Pointer[error] // the first failure of its flush
+	done    func(*window)         // called once, when nothing refers to it any more
 
 	mu struct {
 		sync.Mutex
-		files map[FileID]struct{} // that were begun
+		files map[FileID]*file // that were begun
 	}
 }
 
+// share is one tenant's part of a window.
+type share struct {
+	account *account
+	rows    int64
+}
+
 func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
-	w := &window{id: id, fileRows: fileRows, done: done, tenants: map[*tenant]struct{}{}}
+	w := &window{id: id, fileRows: fileRows, done: done, tenants: map[*tenant]*share{}}
 	w.refs.Store(1)
 	return w
 }
@@ -53,16 +66,16 @@ func (w *window) failed() error {
 // claim takes the name of a file. A second file of one name would count as put
 // when the first is in the bucket, and its rows would be gone: so it is a failure,
 // and the window is read from the journal again (I3).
-func (w *window) claim(id FileID) error {
+func (w *window) claim(f *file) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, taken := w.mu.files[id]; taken {
-		return fmt.Errorf("two files of one name: %+v", id)
+	if _, taken := w.mu.files[f.id]; taken {
+		return fmt.Errorf("two files of one name: %+v", f.id)
 	}
 	if w.mu.files == nil {
-		w.mu.files = map[FileID]struct{}{}
+		w.mu.files = map[FileID]*file{}
 	}
-	w.mu.files[id] = struct{}{}
+	w.mu.files[f.id] = f
 	return nil
 }
 
@@ -88,11 +101,14 @@ func (w *window) settle() error {
 
 // push hands a durable batch to its tenant. Only the committer may call it.
 func (w *window) push(t *tenant, e entry) {
-	if _, in := w.tenants[t]; !in {
+	s := w.tenants[t]
+	if s == nil {
 		t.pins.Add(1) // until it has seen the end
 		w.retain()
-		w.tenants[t] = struct{}{}
+		s = &share{account: t.account}
+		w.tenants[t] = s
 	}
+	s.rows += int64(e.batch.Rows)
 	w.rows += int64(e.batch.Rows)
 	w.held.Add(cost(e.batch))
 	t.ring.push(e)
@@ -106,11 +122,13 @@ func (w *window) push(t *tenant, e entry) {
 // end tells every tenant of the window that nothing follows. Only the committer
 // may call it, once.
 func (w *window) end() {
-	for t := range w.tenants {
+	for t, s := range w.tenants {
+		w.shares = append(w.shares, s)
 		t.ring.push(entry{window: w})
 		t.undrained = 0
 		t.schedule()
 	}
 	w.tenants = nil
+	w.ended = time.Now()
 	w.release()
 }

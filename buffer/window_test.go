@@ -40,11 +40,11 @@ func TestSettle(t *testing.T) {
 func TestClaim(t *testing.T) {
 	w := newWindow(journal.WindowID{}, 1, nil)
 	for _, id := range []FileID{{Tenant: "a"}, {Tenant: "b"}, {Tenant: "a", Cut: 1}, {Tenant: "a", Hour: 1}} {
-		if err := w.claim(id); err != nil {
+		if err := w.claim(&file{id: id}); err != nil {
 			t.Error(err)
 		}
 	}
-	if w.claim(FileID{Tenant: "a"}) == nil {
+	if w.claim(&file{id: FileID{Tenant: "a"}}) == nil {
 		t.Error("two files of one name")
 	}
 }

@@ -1,0 +1,93 @@
+package buffer
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"parquay/buffer/journal/vfs"
+	"parquay/schema"
+)
+
+// TestBacklog: while the bucket is away, the files that wait for it have a bound;
+// the windows beyond it stay in the journal, and nothing is lost or doubled.
+func TestBacklog(t *testing.T) {
+	files := newFakeFiles(t)
+	gate := make(chan struct{})
+	files.step = func(_ int, what string, _ FileID) verdict {
+		if what == "put" {
+			<-gate
+		}
+		return done
+	}
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	cfg.WindowBytes = 1 // a frame ends it
+	cfg.Backlog = 20
+	g := start(t, cfg)
+	var all []*schema.Batch
+	var receipts []Receipt
+	for i := range 50 {
+		var batches []*schema.Batch
+		for hour := range int64(10) {
+			batches = append(batches, batch(fmt.Sprint("tenant-", i), hour, 1, 0))
+		}
+		receipts = append(receipts, g.mustCommit(batches...))
+		all = append(all, batches...)
+		// Its files are made, or it was put off, before the next one begins.
+		eventually(t, func() bool { return g.tenants.used(batches[0].Tenant) == 0 })
+	}
+	if waiting := g.uploads.len(); waiting > 20+10 {
+		t.Errorf("I6: %d files wait for the bucket", waiting)
+	}
+	if testutil.ToFloat64(g.metrics.Postponed) == 0 {
+		t.Error("no window was postponed")
+	}
+	for i, r := range receipts {
+		g.wantPending(fmt.Sprint("tenant-", i), r)
+	}
+	close(gate)
+	for i, r := range receipts {
+		files.holds(g.stored(fmt.Sprint("tenant-", i), r), all[10*i:10*i+10]...)
+	}
+	g.finish()
+	once(t, files, all...)
+}
+
+// TestBacklogOfOneWindow: a window that alone has more files than may wait is
+// flushed all the same.
+func TestBacklogOfOneWindow(t *testing.T) {
+	files := newFakeFiles(t)
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	cfg.Backlog = 2
+	g := start(t, cfg)
+	var all []*schema.Batch
+	for hour := range int64(100) {
+		all = append(all, batch("acme", hour, 1, 0))
+	}
+	g.mustPost(all...)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := g.Drain(ctx); err != nil {
+		t.Error(err)
+	}
+	if testutil.ToFloat64(g.metrics.Postponed) != 0 {
+		t.Error("it was postponed")
+	}
+	g.finish()
+	once(t, files, all...)
+}
+
+// eventually polls for what another goroutine is about to do.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	for range 10_000 {
+		if ok() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("never happened")
+}
