@@ -117,13 +117,6 @@ func (ts *traces) store(id journal.WindowID, files []fileTrace) {
 	ts.forgetLocked()
 }
 
-// forget drops the trace of a window of which nothing more can be known.
-func (ts *traces) forget(id journal.WindowID) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	ts.dropLocked(id)
-}
-
 // finding is what a trace says about a frame and a tenant.
 type finding int
 
