@@ -97,6 +97,7 @@ type Account struct {
 	Recovered  int64  `json:"recovered"`  // found in the journal of an earlier process
 	Pending    int64  `json:"pending"`    // in the journal and not yet in the bucket
 	Stored     int64  `json:"stored"`     // in the bucket
+	Held       int64  `json:"held_bytes"` // of memory that the tenant has reserved
 }
 
 func (cfg *Config) validate() error {

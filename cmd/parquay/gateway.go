@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,14 +66,20 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
+	url, err := s.bucketURL()
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
 	srv, err := server.New(server.Config{
 		Listen: s.Listen, AdminListen: s.AdminListen, Insecure: s.Insecure,
 		MaxConnections: s.MaxConnections,
 		Tables:         tables,
 		Limits:         schema.Limits{MaxEvent: int(s.MaxEvent), Late: s.Late, Early: s.Early},
 		MaxBody:        int64(s.MaxBody), MaxDecoded: int64(s.MaxDecoded),
+		IdempotencyWindow: s.IdempotencyWindow, IdempotencyKeys: s.IdempotencyKeys,
 		Ack:    s.Ack,
 		Intake: intake{b}, Ready: b.Ready,
+		Receipts: receipts{b, strings.TrimSuffix(url, "/")}, Accounts: accounts(b),
 		Logger: log, Metrics: server.NewMetrics(registry), Gatherer: registry,
 	})
 	if err != nil {

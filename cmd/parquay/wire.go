@@ -43,6 +43,42 @@ func (r reservation) Commit(ctx context.Context, batches []*schema.Batch) (serve
 	return server.Receipt(receipt), nil
 }
 
+// receipts tells the server where rows are, as URLs of the bucket.
+type receipts struct {
+	b      *buffer.Buffer
+	bucket string // URL, without a slash at its end
+}
+
+func (r receipts) Lookup(tenant string, receipt server.Receipt) (server.Placement, error) {
+	return r.placement(r.b.Lookup(tenant, buffer.Receipt(receipt)))
+}
+
+func (r receipts) Await(ctx context.Context, tenant string, receipt server.Receipt) (server.Placement, error) {
+	return r.placement(r.b.Await(ctx, tenant, buffer.Receipt(receipt)))
+}
+
+func (r receipts) placement(p buffer.Placement, err error) (server.Placement, error) {
+	if err != nil {
+		return server.Placement{}, answerable(err)
+	}
+	objects := make([]string, len(p.Files))
+	for i, id := range p.Files {
+		objects[i] = r.bucket + "/" + writer.FileID(id).Key()
+	}
+	return server.Placement{Stored: p.Stored, Objects: objects}, nil
+}
+
+// accounts gives the server the tenants' accounts.
+func accounts(b *buffer.Buffer) func() []server.Account {
+	return func() []server.Account {
+		var list []server.Account
+		for _, a := range b.Accounts() {
+			list = append(list, server.Account(a))
+		}
+		return list
+	}
+}
+
 // answers pairs the buffer's errors with those that the server has an answer for.
 var answers = [...]struct{ from, to error }{
 	{buffer.ErrTenantFull, server.ErrTenantFull},
@@ -51,6 +87,7 @@ var answers = [...]struct{ from, to error }{
 	{buffer.ErrJournalFull, server.ErrJournalFull},
 	{buffer.ErrFailed, server.ErrFailed},
 	{buffer.ErrStopping, server.ErrStopping},
+	{buffer.ErrUnknownReceipt, server.ErrUnknownReceipt},
 }
 
 // answerable turns an error of the buffer into one of the server's. What it does
