@@ -96,23 +96,34 @@ type bucket struct {
 	part  int64         // and so many rate-ths of a nanosecond after that
 }
 
-// missing is how long it takes until the bucket is full, rounded up.
-func (b *bucket) missing(at time.Duration) time.Duration {
-	missing := b.full - at
+// wait is how long it takes until the bucket is full, rounded up.
+func (b *bucket) wait(at time.Duration) time.Duration {
+	wait := b.full - at
 	if b.part > 0 {
-		missing++
+		wait++
 	}
-	return max(0, missing)
+	return max(0, wait)
 }
 
 // debt is how long it takes until no more is missing than the bucket holds.
 func (b *bucket) debt(at time.Duration) time.Duration {
-	return max(0, b.missing(at)-b.burst)
+	return max(0, b.wait(at)-b.burst)
 }
 
 // tokens is how many whole ones can be taken without a debt.
 func (b *bucket) tokens(at time.Duration) int64 {
-	return tokensIn(max(0, b.burst-b.missing(at)), b.rate)
+	return max(0, b.rate*int64(b.burst/time.Second)-b.missing(at))
+}
+
+// missing is how many tokens are missing, rounded up.
+func (b *bucket) missing(at time.Duration) int64 {
+	if b.full < at {
+		return 0
+	}
+	high, low := bits.Mul64(uint64(b.full-at), uint64(b.rate))
+	low, carry := bits.Add64(low, uint64(b.part)+uint64(time.Second)-1, 0)
+	missing, _ := bits.Div64(high+carry, low, uint64(time.Second))
+	return int64(missing)
 }
 
 func (b *bucket) take(n int64, at time.Duration) {
@@ -129,11 +140,11 @@ func (b *bucket) take(n int64, at time.Duration) {
 // set changes the rate. A bucket that was not full lacks as many tokens as before;
 // one that had no limit begins full.
 func (b *bucket) set(rate int64, burst, at time.Duration) {
-	switch missing := b.full - at; {
-	case rate == 0 || b.rate == 0 || missing <= 0:
+	switch missing := b.missing(at); {
+	case rate == 0 || b.rate == 0 || missing == 0:
 		b.full, b.part = at, 0
 	case rate != b.rate:
-		took, part := nanoseconds(tokensIn(missing, b.rate), rate, 0)
+		took, part := nanoseconds(missing, rate, 0)
 		b.full, b.part = at+took, part
 	}
 	b.rate, b.burst = rate, burst
@@ -158,11 +169,4 @@ func nanoseconds(n, rate, part int64) (time.Duration, int64) {
 		return maxDebt, 0
 	}
 	return time.Duration(quotient), int64(rest)
-}
-
-// tokensIn is how many whole tokens a rate gains in a duration.
-func tokensIn(d time.Duration, rate int64) int64 {
-	high, low := bits.Mul64(uint64(d), uint64(rate))
-	quotient, _ := bits.Div64(high, low, uint64(time.Second))
-	return int64(quotient)
 }

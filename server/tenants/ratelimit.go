@@ -66,7 +66,7 @@ func (l *limiter) state(now time.Time) string {
 
 func (b *bucket) appendState(field []byte, name string, at time.Duration) []byte {
 	left := b.tokens(at)
-	wait := b.missing(at)
+	wait := b.wait(at)
 	if left == 0 {
 		oneToken := (time.Second + time.Duration(b.rate) - 1) / time.Duration(b.rate)
 		wait = max(b.debt(at), oneToken)
