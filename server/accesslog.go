@@ -1,4 +1,5 @@
-// The access log: one line a request at debug, and server errors at warn.
+// The access log: one line a request at debug, and some of those that operators
+// should hear of at warn.
 
 package server
 
@@ -23,42 +24,88 @@ const (
 
 // accessLog writes lines without payloads or credentials.
 type accessLog struct {
-	logger   *slog.Logger
-	failures throttle // answers of 5xx
-	protocol throttle // what net/http says of connections
+	logger    *slog.Logger
+	failures  throttle // answers of 5xx
+	strangers throttle // answers of 401
+	limited   throttle // answers of 429
+	panics    throttle // of handlers
+	protocol  throttle // what net/http says of connections
 }
 
 func newAccessLog(l *slog.Logger) *accessLog {
-	return &accessLog{logger: l, failures: newThrottle(), protocol: newThrottle()}
+	return &accessLog{
+		logger: l, failures: newThrottle(), strangers: newThrottle(), limited: newThrottle(),
+		panics: newThrottle(), protocol: newThrottle(),
+	}
 }
 
+// request writes the line of one request. Of what the client sent it repeats the
+// beginnings of the method and the path, and nothing of a body or a credential.
 func (l *accessLog) request(r *http.Request, rec *recorder, route string, took time.Duration) {
 	level, suppressed := slog.LevelDebug, int64(0)
-	if rec.status >= 500 && rec.err != nil { // not a probe's 503, which is an answer and no failure
-		if ok, n := l.failures.allow(); ok {
+	if t := l.throttleOf(rec); t != nil {
+		if ok, n := t.allow(); ok {
 			level, suppressed = slog.LevelWarn, n
 		}
 	}
 	if !l.logger.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 17)
 	attrs = append(attrs,
 		slog.String("id", rec.id[0]),
 		slog.String("method", clip(r.Method, 16)),
 		slog.String("route", route),
 		slog.String("path", clip(redact(r.URL.Path), 128)),
 		slog.Int("status", rec.status),
-		slog.Int64("bytes", rec.written),
+		slog.Int64("bytes_in", rec.received),
+		slog.Int64("bytes_out", rec.written),
 		slog.Duration("took", took),
 		slog.String("remote", r.RemoteAddr))
-	if rec.err != nil {
+	attrs = rec.append(attrs)
+	if rec.problem != "" {
+		attrs = append(attrs, slog.String("problem", rec.problem))
+	}
+	if rec.status >= 500 && rec.err != nil { // the cause of a 4xx may quote the client
 		attrs = append(attrs, slog.String("error", clip(redact(rec.err.Error()), 512)))
 	}
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int64("suppressed", suppressed))
 	}
 	l.logger.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// throttleOf returns what lets a request's line through as a warning, nil if it is
+// none.
+func (l *accessLog) throttleOf(rec *recorder) *throttle {
+	switch {
+	case rec.err == nil:
+		return nil // a probe's 503 too, which is an answer and no failure
+	case rec.status >= 500:
+		return &l.failures
+	case rec.status == http.StatusUnauthorized:
+		return &l.strangers
+	case rec.status == http.StatusTooManyRequests:
+		return &l.limited
+	}
+	return nil
+}
+
+// append adds what is known of a request for events.
+func (n *notes) append(attrs []slog.Attr) []slog.Attr {
+	if n.tenant != "" {
+		attrs = append(attrs, slog.String("tenant", n.tenant))
+	}
+	if n.receipt.Window > 0 {
+		attrs = append(attrs, slog.String("receipt", n.receipt.String()))
+	}
+	if n.accepted+n.rejected > 0 {
+		attrs = append(attrs, slog.Int("accepted", n.accepted), slog.Int("rejected", n.rejected))
+	}
+	if n.waited > 0 {
+		attrs = append(attrs, slog.Duration("waited", n.waited))
+	}
+	return attrs
 }
 
 // errors is where net/http says what was wrong with a connection: a handshake that

@@ -33,6 +33,7 @@ func (s *Server) readText(w http.ResponseWriter, r *http.Request, a *account) (*
 	src := &bodyReader{w: w, src: r.Body, started: time.Now()}
 	err = s.fill(wire, src, &tooLargeError{limit: limit}, a, 0)
 	s.metrics.wireBytes.Add(float64(src.received))
+	notesOf(w).received = src.received
 	if err != nil {
 		return nil, err
 	}

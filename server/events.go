@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -33,6 +34,8 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	n := notesOf(w)
+	n.tenant = p.account.tenant
 	defer p.account.close()
 	text, err := s.readText(w, r, &p.account)
 	if err != nil {
@@ -49,8 +52,11 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	n.accepted, n.rejected, n.receipt = res.Accepted, res.Rejected, res.receipt
 	if p.waits {
+		began := time.Now()
 		s.await(r.Context(), p, &res)
+		n.waited = time.Since(began)
 	}
 	return s.answer(w, p, &res)
 }

@@ -45,7 +45,7 @@ func newAnswerMetrics() *answerMetrics {
 			"Requests answered, by the route's pattern and the answer's status.", "route", "status"),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "parquay_http_request_duration_seconds",
-			Help: "Time from a request's header to the end of its answer, by the route's pattern and the first digit of the status.",
+			Help: "Time from a request's header to the end of its answer, but for what a client wished to wait (Prefer: wait), by the route's pattern and the first digit of the status.",
 			// 0.25 ms, less than any sync takes, to 65 s, doubling.
 			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 19),
 		}, []string{"route", "class"}),

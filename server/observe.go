@@ -23,7 +23,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if route == "" {
 				route = "none"
 			}
-			s.metrics.answers.observe(route, rec.status, took, rec.written)
+			s.metrics.answers.observe(route, rec.status, took-rec.waited, rec.written)
 			s.log.request(r, rec, route, took)
 		}()
 		next.ServeHTTP(rec, r)
@@ -39,7 +39,27 @@ type recorder struct {
 	id      [1]string // the value of Parquay-Request-Id
 	status  int       // 0 until something was written
 	written int64     // bytes of the body
-	err     error     // the cause of a problem
+	notes
+}
+
+// notes are what a handler tells of its request, for metrics and log.
+type notes struct {
+	tenant             string // "" before it is known
+	received           int64  // bytes of the body, as sent
+	accepted, rejected int
+	receipt            Receipt
+	waited             time.Duration // because the client wanted to
+
+	problem string // its type, "" for a success
+	err     error  // its cause
+}
+
+// notesOf returns the notes on the request that w answers.
+func notesOf(w http.ResponseWriter) *notes {
+	if rec, ok := w.(*recorder); ok {
+		return &rec.notes
+	}
+	return new(notes) // nobody listens
 }
 
 func (r *recorder) WriteHeader(status int) {

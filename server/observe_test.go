@@ -80,7 +80,7 @@ func TestAccessLog(t *testing.T) {
 	s.do("POST", s.url+"/v1/"+strings.Repeat("long", 1000)+"?key=secret-query", nil)
 	eventually(t, "both requests are logged", func() bool { return strings.Count(log.String(), "\n") == 2 })
 	got := log.String()
-	for _, want := range []string{"level=DEBUG", "method=POST", "route=/v1/{table}", "path=/v1/events", "status=202", "bytes=28", "remote=127.0.0.1:"} {
+	for _, want := range []string{"level=DEBUG", "method=POST", "route=/v1/{table}", "path=/v1/events", "status=202", "bytes_in=44", "bytes_out=28", "tenant=default", "accepted=1", "rejected=0", "receipt=", "problem=/problems/unknown-table", "remote=127.0.0.1:"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the log lacks %q: %s", want, got)
 		}

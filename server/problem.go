@@ -131,9 +131,8 @@ var refusals = []struct {
 func (s *Server) fail(w http.ResponseWriter, err error) {
 	p := problemOf(err)
 	s.metrics.problems[p.Type].Inc()
-	if rec, ok := w.(*recorder); ok {
-		rec.err = err
-	}
+	n := notesOf(w)
+	n.problem, n.err = p.Type, err
 	h := w.Header()
 	if p.Status == http.StatusUnsupportedMediaType {
 		h.Set("Accept-Encoding", acceptEncoding)

@@ -9,6 +9,9 @@ import (
 	"runtime/debug"
 )
 
+// maxStack is the most bytes of a stack in the log: two screens.
+const maxStack = 8 << 10
+
 // recover answers 500 for a handler that panicked, and logs the stack. Where the
 // answer had begun, the connection is closed, so that nobody takes it for whole.
 func (s *Server) recover(next http.Handler) http.Handler {
@@ -22,8 +25,11 @@ func (s *Server) recover(next http.Handler) http.Handler {
 				panic(v)
 			}
 			s.metrics.panics.Inc()
-			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "a request's handler panicked",
-				slog.String("panic", redact(fmt.Sprint(v))), slog.String("stack", string(debug.Stack())))
+			if ok, suppressed := s.log.panics.allow(); ok {
+				s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "a request's handler panicked",
+					slog.String("panic", clip(redact(fmt.Sprint(v)), 512)), slog.String("stack", clip(string(debug.Stack()), maxStack)),
+					slog.Int64("suppressed", suppressed))
+			}
 			if rec, ok := w.(*recorder); ok && rec.status != 0 {
 				panic(http.ErrAbortHandler)
 			}
