@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -35,6 +36,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PARQUAY_ADMIN_LISTEN", "127.0.0.1:0")
 			env.Values[processKey{}] = new(process)
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "http2" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			version, err := exec.Command("curl", "--version").Output()
+			return bytes.Contains(version, []byte("HTTP2")), err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": cmdExits,
