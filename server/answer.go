@@ -31,12 +31,12 @@ var (
 	plainType   = []string{"text/plain; charset=utf-8"}
 )
 
-// answer says what became of events. If they are durable now, that is 202 if all
-// were accepted (200 if they are in the bucket as well), 207 if some were, and a
-// 422 problem if none was.
+// answer says what became of events: 202 if all were accepted, and 200 if they are
+// in the bucket by now, or nothing was to be stored; 207 if some were accepted; and
+// a 422 problem if none was, or not all of those that were to be taken together.
 func (s *Server) answer(w http.ResponseWriter, p *post, res *result) error {
 	h := w.Header()
-	if !res.DryRun {
+	if res.stored() {
 		p.receipt[0] = res.receipt.String()
 		h["Parquay-Receipt"] = p.receipt[:]
 		h["Parquay-Durability"] = s.durability
@@ -48,6 +48,8 @@ func (s *Server) answer(w http.ResponseWriter, p *post, res *result) error {
 		h["Preference-Applied"] = []string{strings.Join(p.applied, ", ")}
 	}
 	switch {
+	case p.refuses(res.outcome):
+		return &strictError{res.outcome}
 	case res.Accepted == 0:
 		return &rejectedError{res.outcome}
 	case res.Rejected > 0:

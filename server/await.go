@@ -13,8 +13,8 @@ import (
 // like, and adds their state to the answer. It hurries nothing, and ends early when
 // the client leaves or the server stops. The rows are durable all the while.
 func (s *Server) await(ctx context.Context, p *post, res *result) {
-	if res.DryRun || res.Accepted == 0 {
-		return // nothing was stored that anybody waits for
+	if !res.stored() || res.Accepted == 0 {
+		return // there is nothing that anybody waits for
 	}
 	// What the body needed is given back, and what is held from here on is counted
 	// anew (I6): there may be as many who wait as there are connections.

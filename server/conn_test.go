@@ -192,13 +192,18 @@ func (p *pipes) dial() net.Conn {
 
 // bubble runs f with the event listener in memory and a clock of its own.
 func bubble(t *testing.T, f func(t *testing.T, intake *fakeIntake, dial func() net.Conn)) {
+	bubbleOf(t, func(t *testing.T, _ *Server, intake *fakeIntake, dial func() net.Conn) { f(t, intake, dial) })
+}
+
+// bubbleOf is bubble for who looks at the server as well.
+func bubbleOf(t *testing.T, f func(t *testing.T, s *Server, intake *fakeIntake, dial func() net.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		intake := newFakeIntake(t)
 		s := newServer(t, testConfig(intake))
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		done := make(chan error, 1)
 		go func() { done <- serve(s.events, l, "events") }()
-		f(t, intake, l.dial)
+		f(t, s, intake, l.dial)
 		if err := s.StopAccepting(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -39,7 +39,7 @@ func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
 	return endpoints, names
 }
 
-// decode turns a text into batches, unless nothing is to be stored, and says what
+// decode turns a text into batches, none if nothing is to be stored, and says what
 // became of its events.
 func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err error) {
 	d := p.decoders.Get().(*schema.Decoder)
@@ -47,10 +47,9 @@ func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err er
 	if err = d.Decode(text, time.Now(), p.account.growColumns); err == nil {
 		out = outcomeOf(d)
 		out.DryRun = p.dryRun
-		err = p.accept(out)
-	}
-	if err == nil && !p.dryRun {
-		batches = d.Batches(p.account.tenant)
+		if p.stores(out) {
+			batches = d.Batches(p.account.tenant)
+		}
 	}
 	p.putBack(d, &p.account)
 	return batches, out, err

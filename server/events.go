@@ -23,9 +23,12 @@ type post struct {
 // can be the answer again.
 type result struct {
 	outcome
-	receipt  Receipt // of the rows; none if nothing was stored
-	replayed bool    // it is the answer to an earlier request
+	receipt  Receipt // of the rows
+	replayed bool    // it is what became of an earlier request's
 }
+
+// stored says whether anything was.
+func (r *result) stored() bool { return r.receipt.Window > 0 }
 
 // postEvents answers once the accepted events and the rejected ones are durable, or
 // as the request's modes have it.
@@ -86,12 +89,12 @@ func (s *Server) tenant(r *http.Request) (string, error) {
 	return s.cfg.Authenticator.Tenant(r)
 }
 
-// store decodes a text and commits its events, but for those of a dry run. It takes
+// store decodes a text and commits its events, if they are to be stored. It takes
 // the text over.
 func (s *Server) store(ctx context.Context, p *post, text *buffer) (result, error) {
 	batches, out, err := p.decode(text.bytes)
 	s.buffers.put(text)
-	if err != nil || p.dryRun {
+	if err != nil || len(batches) == 0 {
 		return result{outcome: out}, err
 	}
 	receipt, err := p.account.reservation.Commit(ctx, batches)

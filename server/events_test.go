@@ -26,6 +26,9 @@ type fields struct {
 	Omitted                    int `json:"errors_omitted"`
 	Offset, Index              *int
 	Tables                     []string
+	DryRun                     bool `json:"dry_run"`
+	State                      string
+	Objects                    []string
 }
 
 func (r reply) fields(t testing.TB) fields {

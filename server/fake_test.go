@@ -34,6 +34,7 @@ type fakeIntake struct {
 	grow      func(bytes int64) error     // may refuse a Grow
 	commit    func(context.Context) error // runs in Commit once the batches are taken
 	forgetful bool                        // keeps no batches, for benchmarks
+	quick     bool                        // puts what is committed into the bucket at once
 	waiting   atomic.Int32                // calls of Await
 
 	mu struct {
@@ -201,7 +202,11 @@ func (r *fakeReservation) Commit(ctx context.Context, batches []*schema.Batch) (
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.mu.frames = append(f.mu.frames, &fakeFrame{r.tenant, make(chan struct{})})
+	frame := &fakeFrame{r.tenant, make(chan struct{})}
+	if f.quick {
+		close(frame.put)
+	}
+	f.mu.frames = append(f.mu.frames, frame)
 	return Receipt{Incarnation: fakeIncarnation, Window: 1, Frame: uint64(len(f.mu.frames))}, nil
 }
 

@@ -30,12 +30,11 @@ func (s *Server) storeOnce(ctx context.Context, p *post, text *buffer) (result, 
 	defer attempt.Abandon()
 	// The client may leave and come back with the key: so the outcome is waited for.
 	res, err := s.store(context.WithoutCancel(ctx), p, text)
-	if err != nil {
-		return result{}, err
+	if err == nil && res.stored() {
+		res.counts = nil
+		attempt.Done(res, int(res.size()))
 	}
-	res.counts = nil
-	attempt.Done(res, int(res.size()))
-	return res, nil
+	return res, err
 }
 
 // fingerprint tells requests of one key apart: by the table, by what may be stored

@@ -21,7 +21,7 @@ type modes struct {
 	waits bool          // the answer is to wait until the rows are in the bucket,
 	wait  time.Duration // for so long at most
 
-	key string // the idempotency key; "" for none
+	key string // what a repetition is known by; "" for none
 
 	applied []string // the preferences that are honoured, as Preference-Applied names them
 }
@@ -35,8 +35,10 @@ func modesOf(r *http.Request) (modes, error) {
 			return modes{}, err
 		}
 	}
-	var err error
-	m.key, err = idempotencyKey(r.Header["Idempotency-Key"])
+	key, err := idempotencyKey(r.Header["Idempotency-Key"])
+	if !m.dryRun { // which can be repeated as often as anybody likes
+		m.key = key
+	}
 	return m, err
 }
 

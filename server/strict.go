@@ -1,13 +1,12 @@
-// Strict requests: all events of a body, or none.
+// Bodies of which nothing is stored, although some events may be valid.
 
 package server
 
-// accept refuses events of which some were rejected, where all or none are wanted:
-// then even the rejected ones are not kept, because the client sends the whole body
-// again once it is right.
-func (p *post) accept(out outcome) error {
-	if p.strict && out.Rejected > 0 {
-		return &strictError{out}
-	}
-	return nil
-}
+// refuses says whether all events were to be accepted or none, and it is none. Then
+// even the rejected ones are not kept, because the client sends the whole body again
+// once it is right.
+func (p *post) refuses(out outcome) bool { return p.strict && out.Rejected > 0 }
+
+// stores says whether events that were decoded are kept. A dry run is like any other
+// request up to here, so that it says what another one would.
+func (p *post) stores(out outcome) bool { return !p.dryRun && !p.refuses(out) }
