@@ -53,3 +53,10 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 func limitAnswer(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 }
+
+// limitRest starts the time that the rest of a refused body may take, of which
+// net/http reads some before it sends the answer: until then the deadline is the one
+// that the bytes received had earned, which may be minutes away.
+func limitRest(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyGrace))
+}

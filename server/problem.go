@@ -140,6 +140,7 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(jitter(p.retryAfter)))
 	}
+	limitRest(w)
 	send(w, p.Status, problemType, marshal(p))
 }
 
