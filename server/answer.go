@@ -42,6 +42,7 @@ func (s *Server) answer(w http.ResponseWriter, p *post, res *result) error {
 		h["Parquay-Durability"] = s.durability
 	}
 	if res.replayed {
+		s.metrics.replayed.Inc()
 		h["Idempotency-Replayed"] = []string{"true"}
 	}
 	if len(p.applied) > 0 {

@@ -58,7 +58,9 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	n.accepted, n.rejected, n.receipt = res.Accepted, res.Rejected, res.receipt
 	if p.waits {
 		began := time.Now()
+		s.metrics.waiting.Inc()
 		s.await(r.Context(), p, &res)
+		s.metrics.waiting.Dec()
 		n.waited = time.Since(began)
 	}
 	return s.answer(w, p, &res)

@@ -21,13 +21,17 @@ type Metrics struct {
 	gate     *gateMetrics
 	problems map[string]prometheus.Counter // by type; never changes
 	inFlight prometheus.Gauge
+	waiting  prometheus.Gauge
 	panics   prometheus.Counter
+	replayed prometheus.Counter
 
 	accepted  *prometheus.CounterVec // table
 	rejected  *prometheus.CounterVec // table, code
 	abandoned *prometheus.CounterVec // table
 
 	wireBytes, textBytes prometheus.Counter // of bodies
+
+	reg prometheus.Registerer
 }
 
 // NewMetrics makes the metrics and registers them with reg.
@@ -36,13 +40,18 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &Metrics{
+		reg:      reg,
 		answers:  newAnswerMetrics(),
 		gate:     newGateMetrics(),
 		problems: make(map[string]prometheus.Counter),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "parquay_http_requests_in_flight", Help: "Requests being served.",
 		}),
-		panics: counter("parquay_http_panics_total", "Requests whose handler panicked."),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "parquay_http_requests_waiting", Help: "Requests, of those being served, whose client waits for the bucket (Prefer: wait).",
+		}),
+		panics:   counter("parquay_http_panics_total", "Requests whose handler panicked."),
+		replayed: counter("parquay_http_replayed_total", "Requests that repeat an Idempotency-Key and were answered as the first one was."),
 
 		accepted: counterVec("parquay_events_accepted_total",
 			"Events that were acknowledged as accepted, by table.", "table"),
@@ -56,7 +65,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		textBytes: counter("parquay_http_request_text_bytes_total",
 			"Bytes of bodies of events once decompressed, of those that decompress."),
 	}
-	reg.MustRegister(m.inFlight, m.panics, m.accepted, m.rejected, m.abandoned, m.wireBytes, m.textBytes)
+	reg.MustRegister(m.inFlight, m.waiting, m.panics, m.replayed, m.accepted, m.rejected, m.abandoned, m.wireBytes, m.textBytes)
 	m.answers.register(reg)
 	m.gate.register(reg)
 	byType := counterVec("parquay_http_problems_total", "Answers with a problem, by its type (docs/http-api.md).", "type")
@@ -65,6 +74,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	reg.MustRegister(byType)
 	return m
+}
+
+// watch registers the gauges that are read from the server when they are asked for.
+func (m *Metrics) watch(s *Server) {
+	gauge := func(name, help string, value func() float64) {
+		m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("parquay_idempotency_keys", "Idempotency keys that are remembered, long answers counted as several.",
+		func() float64 { return float64(s.keys.Held()) })
+	gauge("parquay_idempotency_keys_limit", "Idempotency keys over which a new one is refused (PARQUAY_IDEMPOTENCY_KEYS).",
+		func() float64 { return float64(s.cfg.IdempotencyKeys) })
+	gauge("parquay_connections_limit", "Connections for events over which further ones wait (PARQUAY_MAX_CONNECTIONS).",
+		func() float64 { return float64(s.cfg.MaxConnections) })
 }
 
 func counterVec(name, help string, labels ...string) *prometheus.CounterVec {

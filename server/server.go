@@ -65,6 +65,7 @@ func New(cfg Config) (*Server, error) {
 	if s.receipts == nil {
 		s.receipts = noReceipts{}
 	}
+	s.metrics.watch(s)
 	s.endpoints, s.names = newEndpoints(cfg)
 	s.events, s.admin = s.newEventServer(), s.newHTTPServer(s.adminRoutes())
 	if err := s.openTLS(); err != nil {
