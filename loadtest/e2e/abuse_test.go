@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -68,35 +69,46 @@ func (s *site) honest(n int) {
 // unhurried is how long an honest client waits before it tries again.
 const unhurried = 50 * time.Millisecond
 
-// problem is the part of an answer that tests look at.
-type problem struct{ Type string }
+// answer is what a body was answered.
+type answer struct {
+	status             int
+	kind               string // the problem's type without /problems/
+	header             http.Header
+	Type               string
+	Accepted, Rejected int
+	Errors             []struct{ Field, Code string }
+}
 
-// body posts a body, encoded in some way, and returns the status and the problem's
-// type without /problems/.
-func (s *site) body(client *http.Client, coding string, body []byte, known bool) (status int, kind string, err error) {
+// body posts a body, encoded in some way, with or without a Content-Length.
+func (s *site) body(client *http.Client, coding string, body []byte, known bool) (a answer, err error) {
 	var content io.Reader = bytes.NewReader(body)
 	if !known {
-		content = io.MultiReader(content) // hides the length
+		content = io.MultiReader(content)
 	}
 	request, err := http.NewRequest(http.MethodPost, s.gateway.Events+"/v1/events", content)
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
 	if coding != "" {
 		request.Header.Set("Content-Encoding", coding)
 	}
+	return do(client, request)
+}
+
+// do sends a request and reads its answer, which must be JSON.
+func do(client *http.Client, request *http.Request) (a answer, err error) {
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
-	var p problem
-	if err := json.Unmarshal(text, &p); err != nil {
-		return 0, "", err
+	if err := json.Unmarshal(text, &a); err != nil {
+		return a, fmt.Errorf("%d with %.100q: %w", response.StatusCode, text, err)
 	}
-	return response.StatusCode, strings.TrimPrefix(p.Type, "/problems/"), nil
+	a.status, a.header, a.kind = response.StatusCode, response.Header, strings.TrimPrefix(a.Type, "/problems/")
+	return a, nil
 }

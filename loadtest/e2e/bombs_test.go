@@ -45,9 +45,9 @@ func TestBombs(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			before := s.gateway.Spent()
 			for _, known := range []bool{true, false} {
-				status, kind, err := s.body(client, b.coding, b.body, known)
-				if err != nil || status != b.status || kind != b.kind {
-					t.Errorf("length known %v: answered %d %s, want %d %s (%v)", known, status, kind, b.status, b.kind, err)
+				a, err := s.body(client, b.coding, b.body, known)
+				if err != nil || a.status != b.status || a.kind != b.kind {
+					t.Errorf("length known %v: answered %d %s, want %d %s (%v)", known, a.status, a.kind, b.status, b.kind, err)
 				}
 			}
 			t.Logf("%d bytes cost the gateway %v of CPU", len(b.body), (s.gateway.Spent()-before)/2)
@@ -69,10 +69,10 @@ func (s *site) crowd(list []bomb) {
 			defer client.CloseIdleConnections()
 			for _, i := range r.Perm(len(list)) {
 				b := list[i]
-				status, kind, err := s.body(client, b.coding, b.body, r.IntN(2) == 0)
+				a, err := s.body(client, b.coding, b.body, r.IntN(2) == 0)
 				// The answer to it alone, or that there is no room for it at the moment.
-				if !slices.Contains([]int{b.status, 413, 429, 503}, status) && !cutOff(err) {
-					s.Errorf("%s: answered %d %s, %v", b.name, status, kind, err)
+				if !slices.Contains([]int{b.status, 413, 429, 503}, a.status) && !cutOff(err) {
+					s.Errorf("%s: answered %d %s, %v", b.name, a.status, a.kind, err)
 				}
 			}
 		})

@@ -78,14 +78,14 @@ func TestDistinctKeys(t *testing.T) {
 func (s *site) deliver(client *http.Client, body []byte) {
 	s.Helper()
 	for begin := time.Now(); ; time.Sleep(unhurried) {
-		status, kind, err := s.body(client, "", body, true)
+		a, err := s.body(client, "", body, true)
 		switch {
-		case err == nil && status == http.StatusAccepted:
+		case err == nil && a.status == http.StatusAccepted:
 			return
-		case err != nil || status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
-			s.Fatalf("answered %d %s, %v", status, kind, err)
+		case err != nil || a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable:
+			s.Fatalf("answered %d %s, %v", a.status, a.kind, err)
 		case time.Since(begin) > flushWithin:
-			s.Fatalf("not accepted within %v: %d %s", flushWithin, status, kind)
+			s.Fatalf("not accepted within %v: %d %s", flushWithin, a.status, a.kind)
 		}
 	}
 }
