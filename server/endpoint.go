@@ -14,6 +14,7 @@ import (
 // endpoint is a table that can be posted to.
 type endpoint struct {
 	table    *schema.Table
+	tag      string    // of the table's document
 	decoders sync.Pool // of *schema.Decoder
 	metrics  tableMetrics
 }
@@ -30,6 +31,7 @@ func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
 		}
 		endpoints[t.Name()] = &endpoint{
 			table:    t,
+			tag:      entityTag(t.Document()),
 			decoders: sync.Pool{New: func() any { return schema.NewDecoder(t, cfg.Limits) }},
 			metrics:  cfg.Metrics.table(t.Name()),
 		}

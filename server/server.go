@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"parquay/server/idempotency"
+	"parquay/server/openapi"
 )
 
 // Server serves both listeners. Its methods are safe for concurrent use.
@@ -29,6 +30,8 @@ type Server struct {
 	inflaters inflaters
 	endpoints map[string]*endpoint // tables that can be posted to; never changes
 	names     []string             // their names, sorted
+
+	description *openapi.Description
 
 	receipts Receipts
 	keys     *idempotency.Store[result]
@@ -67,6 +70,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.metrics.watch(s)
 	s.endpoints, s.names = newEndpoints(cfg)
+	s.description = newDescription(cfg, s.endpoints)
 	s.events, s.admin = s.newEventServer(), s.newHTTPServer(s.adminRoutes())
 	if err := s.openTLS(); err != nil {
 		return nil, err
