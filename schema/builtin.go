@@ -19,6 +19,9 @@ const (
 	RejectedName = "rejected"
 )
 
+// ReceiptsName is no table's: the path of a table of that name has another use.
+const ReceiptsName = "receipts"
+
 var (
 	events   = sync.OnceValue(func() *Table { return mustCompile(EventsName, eventsDocument) })
 	rejected = sync.OnceValue(func() *Table { return mustCompile(RejectedName, rejectedDocument) })

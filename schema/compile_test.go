@@ -251,6 +251,7 @@ func TestLoad(t *testing.T) {
 		}, []string{"clicks/3", "events/3", "rejected/6"}, ""},
 		{"empty", fstest.MapFS{"README.md": file("x")}, nil, "holds no schema"},
 		{"rejected", fstest.MapFS{"rejected.json": file(document)}, nil, "load rejected.json: the table is the gateway's own"},
+		{"receipts", fstest.MapFS{"receipts.json": file(document)}, nil, "load receipts.json: no table can have this name"},
 		{"name", fstest.MapFS{"Clicks.json": file(document)}, nil, `table name "Clicks"`},
 		{"fault", fstest.MapFS{"a.json": file(`{}`), "b.json": file(`{}`)}, nil, "load b.json"},
 		{"size", fstest.MapFS{"a.json": file(strings.Repeat(" ", 1<<20))}, nil, "load a.json: compile schema a: document has 262145 bytes"},

@@ -92,6 +92,9 @@ func (d *Decoder) DecodeAs(body []byte, translate Translator, received time.Time
 // Table is the table whose events it decodes.
 func (d *Decoder) Table() *Table { return d.table }
 
+// Limits is what it accepts.
+func (d *Decoder) Limits() Limits { return d.limits }
+
 // Accepted is the number of the last body's events that became rows.
 func (d *Decoder) Accepted() int { return d.rows.Rows() }
 

@@ -18,16 +18,20 @@ const maxTables = 256
 
 // Load compiles the documents of a folder and adds the built-in tables. Each
 // name.json is the table of that name; events.json replaces the built-in events,
-// and there must be no rejected.json. Other files, folders and names that begin
-// with a dot are passed over, but a folder without any document is a mistake. A
-// nil folder adds nothing. The tables are sorted by name.
+// and there must be no rejected.json or receipts.json. Other files, folders and
+// names that begin with a dot are passed over, but a folder without any document is
+// a mistake. A nil folder adds nothing. The tables are sorted by name.
 func Load(folder fs.FS) ([]*Table, error) {
 	tables := map[string]*Table{EventsName: Events(), RejectedName: Rejected()}
 	var faults []error
 	for _, file := range documents(folder, &faults) {
 		name := strings.TrimSuffix(file, ".json")
-		if name == RejectedName {
+		switch name {
+		case RejectedName:
 			faults = append(faults, fmt.Errorf("load %s: the table is the gateway's own and can't be replaced", file))
+			continue
+		case ReceiptsName:
+			faults = append(faults, fmt.Errorf("load %s: no table can have this name, since /v1/%s is where receipts are looked up", file, name))
 			continue
 		}
 		t, err := loadTable(folder, file, name)

@@ -56,7 +56,10 @@ func (t *Table) Columns() []Column { return t.columns }
 
 // Index is the position of the named column, -1 if there is none.
 func (t *Table) Index(name string) int {
-	for i := range t.columns {
+	if i, ok := t.byName[name]; ok {
+		return i
+	}
+	for i := len(t.rules); i < len(t.columns); i++ { // the gateway's own
 		if t.columns[i].Name == name {
 			return i
 		}
