@@ -70,3 +70,46 @@ func TestStopAtTheCap(t *testing.T) {
 	})
 	// start's cleanup stops it.
 }
+
+// At the cap, the connection that is idle for the longest makes room, and none that
+// is in the middle of a request does.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	cfg := testConfig(newFakeIntake(t))
+	cfg.MaxConnections = 3
+	s := start(t, cfg)
+	busy, busyAnswers := s.dial()
+	write := func(c net.Conn, text string) {
+		t.Helper()
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Its body comes later, after less than the grace that it has.
+	write(busy, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\nExpect: 100-continue\r\n\r\n")
+	if line, err := busyAnswers.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := busyAnswers.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	idle, idleAnswers := s.dial()
+	write(idle, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer(t, idleAnswers)
+	later, laterAnswers := s.dial()
+	write(later, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer(t, laterAnswers)
+
+	if _, err := idleAnswers.ReadByte(); err != io.EOF { // without anybody who waits: one place is kept free
+		t.Errorf("the connection idle for the longest: %v", err)
+	}
+	fresh, freshAnswers := s.dial()
+	write(fresh, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer(t, freshAnswers)
+	write(busy, `{"type":"a.b"}`)
+	if res := answer(t, busyAnswers); res.StatusCode != http.StatusAccepted {
+		t.Errorf("the busy connection was answered %d", res.StatusCode)
+	}
+	for _, c := range []net.Conn{busy, idle, later, fresh} {
+		_ = c.Close()
+	}
+}

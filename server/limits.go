@@ -48,6 +48,7 @@ func http2Limits() *http.HTTP2Config {
 func (s *Server) newEventServer() *http.Server {
 	srv := s.newHTTPServer(s.eventRoutes())
 	srv.ReadTimeout = bodyGrace // extended while a body makes progress
+	srv.ConnState = noteIdle
 	srv.HTTP2 = http2Limits()
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)
