@@ -35,7 +35,8 @@ var (
 // in the bucket by now, or nothing was to be stored; 207 if some were accepted; and
 // a 422 problem if none was, or not all of those that were to be taken together.
 func (s *Server) answer(w http.ResponseWriter, p *post, res *result) error {
-	h := w.Header()
+	n, h := notesOf(w), w.Header()
+	n.accepted, n.rejected, n.receipt = res.Accepted, res.Rejected, res.receipt
 	if res.stored() {
 		p.receipt[0] = res.receipt.String()
 		h["Parquay-Receipt"] = p.receipt[:]

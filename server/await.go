@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -12,7 +13,7 @@ import (
 // await waits until the rows are in the bucket, at most as long as the client would
 // like, and adds their state to the answer. It hurries nothing, and ends early when
 // the client leaves or the server stops. The rows are durable all the while.
-func (s *Server) await(ctx context.Context, p *post, res *result) {
+func (s *Server) await(w http.ResponseWriter, r *http.Request, p *post, res *result) {
 	if !res.stored() || res.Accepted == 0 {
 		return // there is nothing that anybody waits for
 	}
@@ -25,7 +26,14 @@ func (s *Server) await(ctx context.Context, p *post, res *result) {
 	}
 	defer hold.close()
 
-	ctx, cancel := context.WithTimeout(ctx, p.wait)
+	began := time.Now()
+	s.metrics.waiting.Inc()
+	defer func() {
+		s.metrics.waiting.Dec()
+		notesOf(w).waited = time.Since(began)
+	}()
+
+	ctx, cancel := context.WithTimeout(r.Context(), p.wait)
 	var stop sync.WaitGroup
 	stop.Go(func() {
 		select {
@@ -37,7 +45,7 @@ func (s *Server) await(ctx context.Context, p *post, res *result) {
 	defer stop.Wait()
 	defer cancel()
 
-	found, err := s.receipts.Await(ctx, p.account.tenant, res.receipt)
+	found, err := s.cfg.Receipts.Await(ctx, p.account.tenant, res.receipt)
 	if err != nil {
 		return // of an earlier request's rows nothing may be known any more
 	}

@@ -113,12 +113,16 @@ func (cfg *Config) validate() error {
 	require(cfg.Ack != "", "Ack is missing")
 	require(cfg.MaxConnections > 0, "MaxConnections must be at least 1")
 	require(cfg.Intake != nil, "Intake is missing")
+	require(cfg.Receipts != nil, "Receipts is missing")
+	require(cfg.IdempotencyWindow > 0, "IdempotencyWindow must be more than 0")
+	require(cfg.IdempotencyKeys > 0, "IdempotencyKeys must be at least 1")
 	require(cfg.Logger != nil, "Logger is missing")
 	require(cfg.Metrics != nil, "Metrics is missing")
 	require(cfg.Gatherer != nil, "Gatherer is missing")
 	require(len(cfg.Tables) > 0, "Tables is empty")
 	seen := map[string]bool{}
 	for _, t := range cfg.Tables {
+		require(t.Name() != schema.ReceiptsName, "no table can be called receipts: /v1/receipts is where receipts are looked up")
 		require(!seen[t.Name()], fmt.Sprintf("table %q is given twice", t.Name()))
 		seen[t.Name()] = true
 	}

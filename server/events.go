@@ -5,7 +5,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -37,8 +36,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n := notesOf(w)
-	n.tenant = p.account.tenant
+	notesOf(w).tenant = p.account.tenant
 	defer p.account.close()
 	text, err := s.readText(w, r, &p.account)
 	if err != nil {
@@ -55,13 +53,8 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n.accepted, n.rejected, n.receipt = res.Accepted, res.Rejected, res.receipt
 	if p.waits {
-		began := time.Now()
-		s.metrics.waiting.Inc()
-		s.await(r.Context(), p, &res)
-		s.metrics.waiting.Dec()
-		n.waited = time.Since(began)
+		s.await(w, r, p, &res)
 	}
 	return s.answer(w, p, &res)
 }

@@ -214,7 +214,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v1/%2e%2e%2f", 404, "/problems/unknown-table", ""},
 		{"POST", "/v1/events/", 404, "/problems/not-found", ""},
 		{"POST", "/v1", 404, "/problems/not-found", ""},
-		{"GET", "/", 404, "/problems/not-found", ""},
+		{"GET", "/v1", 404, "/problems/not-found", ""},
 		{"GET", "/v1/events", 405, "/problems/method-not-allowed", "OPTIONS, POST"},
 		{"HEAD", "/v1/events", 405, "", "OPTIONS, POST"},
 		{"PUT", "/v1/events", 405, "/problems/method-not-allowed", "OPTIONS, POST"},

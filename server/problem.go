@@ -94,7 +94,7 @@ func problemOf(err error) problem {
 		p.Tables = unknown.known
 		return p
 	case errors.As(err, &method):
-		return newProblem(problems.MethodNotAllowed, method.Error())
+		return newProblem(problems.MethodNotAllowed, method.Error()+nothing)
 	case errors.As(err, &param):
 		return newProblem(problems.Parameter, param.Error()+nothing)
 	}
@@ -122,7 +122,7 @@ var refusals = []struct {
 	{idempotency.ErrFull, problems.IdempotencyFull, "the gateway remembers as many idempotency keys as it may" + nothing},
 	{idempotency.ErrTenantFull, problems.IdempotencyTenantFull, "the tenant has used up its share of the idempotency keys" + nothing},
 	{ErrUnknownReceipt, problems.UnknownReceipt, "it is not one of this tenant's from this process, or its rows were stored long ago"},
-	{errNoRoute, problems.NotFound, "events are taken by POST /v1/{table}"},
+	{errNoRoute, problems.NotFound, "events are taken by POST /v1/{table}" + nothing},
 	{context.Canceled, problems.ClientGone, "the connection was closed before the events were known to be durable: whether they are is unknown"},
 }
 

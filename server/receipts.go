@@ -3,7 +3,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -35,7 +34,7 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ErrUnknownReceipt
 	}
-	found, err := s.receipts.Lookup(tenant, receipt)
+	found, err := s.cfg.Receipts.Lookup(tenant, receipt)
 	if err != nil {
 		return err
 	}
@@ -47,15 +46,4 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request) error {
 	answer.State, answer.Objects = stateOf(found)
 	send(w, http.StatusOK, jsonType, marshal(answer))
 	return nil
-}
-
-// noReceipts are the Receipts of a server that has none.
-type noReceipts struct{}
-
-func (noReceipts) Lookup(string, Receipt) (Placement, error) {
-	return Placement{}, ErrUnknownReceipt
-}
-
-func (noReceipts) Await(context.Context, string, Receipt) (Placement, error) {
-	return Placement{}, ErrUnknownReceipt
 }

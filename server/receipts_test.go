@@ -61,19 +61,6 @@ func TestGetReceipt(t *testing.T) {
 	}
 }
 
-func TestReceiptsOfNobody(t *testing.T) {
-	cfg := testConfig(newFakeIntake(t))
-	cfg.Receipts = nil
-	s := start(t, cfg)
-	got := s.post(event, "Prefer", "wait=300")
-	if got.status != 202 || got.header.Get("Preference-Applied") != "" {
-		t.Errorf("%d %s", got.status, got.body)
-	}
-	if got := s.do("GET", s.url+"/v1/receipts/"+got.header.Get("Parquay-Receipt"), nil); got.status != 404 {
-		t.Errorf("%d %s", got.status, got.body)
-	}
-}
-
 func TestTenants(t *testing.T) {
 	cfg := testConfig(newFakeIntake(t))
 	s := start(t, cfg)

@@ -33,8 +33,7 @@ type Server struct {
 
 	description *openapi.Description
 
-	receipts Receipts
-	keys     *idempotency.Store[result]
+	keys *idempotency.Store[result]
 
 	durability []string // the value of Parquay-Durability
 
@@ -62,11 +61,7 @@ func New(cfg Config) (*Server, error) {
 		durability: []string{cfg.Ack},
 		stopped:    make(chan struct{}),
 
-		receipts: cfg.Receipts,
-		keys:     idempotency.New[result](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
-	}
-	if s.receipts == nil {
-		s.receipts = noReceipts{}
+		keys: idempotency.New[result](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
 	}
 	s.metrics.watch(s)
 	s.endpoints, s.names = newEndpoints(cfg)

@@ -35,7 +35,17 @@ func TestNewRefuses(t *testing.T) {
 		"no such address": {func(c *Config) { c.Listen = "127.0.0.1" }, "missing port"},
 		"no intake":       {func(c *Config) { c.Intake = nil }, "Intake"},
 		"no tables":       {func(c *Config) { c.Tables = nil }, "Tables"},
-		"no limit":        {func(c *Config) { c.MaxBody = 0 }, "MaxBody"},
+		"no receipts":     {func(c *Config) { c.Receipts = nil }, "Receipts"},
+		"no keys":         {func(c *Config) { c.IdempotencyKeys = 0 }, "IdempotencyKeys"},
+		"no window":       {func(c *Config) { c.IdempotencyWindow = 0 }, "IdempotencyWindow"},
+		"a table in the receipts' place": {func(c *Config) {
+			receipts, err := schema.Compile("receipts", []byte(`{"type":"object","properties":{"a":{"type":"string"}}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Tables = append(c.Tables, receipts)
+		}, "no table can be called receipts"},
+		"no limit": {func(c *Config) { c.MaxBody = 0 }, "MaxBody"},
 		"the same table twice": {func(c *Config) {
 			c.Tables = []*schema.Table{schema.Events(), schema.Events()}
 		}, `"events" is given twice`},
