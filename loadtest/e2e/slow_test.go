@@ -34,16 +34,25 @@ var slows = []slow{
 	{"dribbles chunks", postHead + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n{\r\n", true},
 	{"stops in a body", postHead + "Content-Length: 1000000\r\n\r\n{\"type\":", "", true},
 	{"waits for 100 Continue", postHead + "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n", "", true},
+	{"stops in the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\n", "", true},
 	{"stays idle", "GET /healthz HTTP/1.1\r\nHost: parquay\r\n\r\n", "", false},
+	{"stays idle in HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", "", false},
 }
 
 // TestSlowConnections opens 10,000 connections that send too slowly, or nothing.
-// Those in the middle of a request are closed, the memory keeps its bound, and an
-// honest client beside them loses nothing (I6).
+// Those in the middle of a request are closed, the idle ones where there is no room,
+// the memory keeps its bound, and an honest client beside them loses nothing (I6).
 func TestSlowConnections(t *testing.T) {
-	s := newSite(t, append(attackedEnv, "PARQUAY_MAX_CONNECTIONS=16384")...)
-	s.start()
-	s.besiege(slows)
+	for _, c := range []struct{ name, cap string }{
+		{"within the cap", "16384"},
+		{"beyond the cap", "4096"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t, append(attackedEnv, "PARQUAY_MAX_CONNECTIONS="+c.cap)...)
+			s.start()
+			s.besiege(slows)
+		})
+	}
 }
 
 // besiege holds slow connections of all kinds in equal numbers, until the gateway
