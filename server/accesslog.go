@@ -4,6 +4,7 @@
 package server
 
 import (
+	"errors"
 	"log"
 	"log/slog"
 	"net/http"
@@ -25,16 +26,17 @@ const (
 // accessLog writes lines without payloads or credentials.
 type accessLog struct {
 	logger    *slog.Logger
+	proxies   proxies
 	failures  throttle // answers of 5xx
-	strangers throttle // answers of 401
+	strangers throttle // requests without a valid credential
 	limited   throttle // answers of 429
 	panics    throttle // of handlers
 	protocol  throttle // what net/http says of connections
 }
 
-func newAccessLog(l *slog.Logger) *accessLog {
+func newAccessLog(l *slog.Logger, p proxies) *accessLog {
 	return &accessLog{
-		logger: l, failures: newThrottle(), strangers: newThrottle(), limited: newThrottle(),
+		logger: l, proxies: p, failures: newThrottle(), strangers: newThrottle(), limited: newThrottle(),
 		panics: newThrottle(), protocol: newThrottle(),
 	}
 }
@@ -51,7 +53,7 @@ func (l *accessLog) request(r *http.Request, rec *recorder, route string, took t
 	if !l.logger.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 17)
+	attrs := make([]slog.Attr, 0, 18)
 	attrs = append(attrs,
 		slog.String("id", rec.id[0]),
 		slog.String("method", clip(r.Method, 16)),
@@ -62,6 +64,9 @@ func (l *accessLog) request(r *http.Request, rec *recorder, route string, took t
 		slog.Int64("bytes_out", rec.written),
 		slog.Duration("took", took),
 		slog.String("remote", r.RemoteAddr))
+	if len(l.proxies) > 0 {
+		attrs = append(attrs, slog.String("client", l.proxies.client(r).String()))
+	}
 	attrs = rec.append(attrs)
 	if rec.problem != "" {
 		attrs = append(attrs, slog.String("problem", rec.problem))
@@ -83,7 +88,7 @@ func (l *accessLog) throttleOf(rec *recorder) *throttle {
 		return nil // a probe's 503 too, which is an answer and no failure
 	case rec.status >= 500:
 		return &l.failures
-	case rec.status == http.StatusUnauthorized:
+	case rec.status == http.StatusUnauthorized, errors.Is(rec.err, errTooManyFailures):
 		return &l.strangers
 	case rec.status == http.StatusTooManyRequests:
 		return &l.limited

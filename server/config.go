@@ -12,12 +12,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parquay/schema"
+	"parquay/server/tenants"
 )
 
-// Config is what New needs. Only Authenticator and Ready may be left out.
+// Config is what New needs. What may be left out says so.
 type Config struct {
 	// Listen is the address for events, host:port; port 0 takes any free one.
-	// Without an Authenticator it must be a loopback address, unless Insecure.
+	// Without Tenants and TLS.ClientCA, which ask who somebody is, it must be a
+	// loopback address, unless Insecure.
 	Listen string
 	// AdminListen is the address for health, metrics and profiles. These have
 	// no credentials, so it must be a loopback address, unless Insecure.
@@ -55,9 +57,9 @@ type Config struct {
 
 	// Intake takes the batches.
 	Intake Intake
-	// Authenticator names the tenant of a request. If nil, there are no
-	// credentials and every request belongs to DefaultTenant.
-	Authenticator Authenticator
+	// Tenants are those who may post, by their credentials. If nil, none are asked
+	// for and every request belongs to DefaultTenant, which has no limits.
+	Tenants *tenants.Registry
 	// Receipts says what became of batches.
 	Receipts Receipts
 	// IdempotencyWindow is how long the answer to an Idempotency-Key is kept.

@@ -23,7 +23,7 @@ var (
 // newDescription describes what is served where.
 func newDescription(cfg Config, endpoints map[string]*endpoint) *openapi.Description {
 	d := openapi.Config{
-		Credentials:        cfg.Authenticator != nil,
+		Credentials:        cfg.Tenants != nil,
 		ClientCertificates: cfg.TLS != nil && cfg.TLS.ClientCA != "",
 	}
 	for _, e := range endpoints {
@@ -34,20 +34,28 @@ func newDescription(cfg Config, endpoints map[string]*endpoint) *openapi.Descrip
 
 // getDescription answers with the tables that the request's tenant may post to.
 func (s *Server) getDescription(w http.ResponseWriter, r *http.Request) error {
+	tenant, err := s.tenant(w, r)
+	if err != nil {
+		return err
+	}
 	limitAnswer(w)
 	h := w.Header()
 	h["Content-Type"], h["Cache-Control"] = openapiType, revalidated
-	_ = s.description.Write(w, s.names) // a client that is gone can't be told
+	_ = s.description.Write(w, s.tablesOf(tenant)) // a client that is gone can't be told
 	return nil
 }
 
 // getSchema answers with a table's document. A table that the request's tenant may
 // not post to is as unknown to it as any other.
 func (s *Server) getSchema(w http.ResponseWriter, r *http.Request) error {
+	tenant, err := s.tenant(w, r)
+	if err != nil {
+		return err
+	}
 	name := chi.URLParam(r, "table")
 	e := s.endpoints[name]
-	if e == nil {
-		return &unknownTableError{name, s.names}
+	if e == nil || !tenant.MayPost(name) {
+		return &unknownTableError{name, s.tablesOf(tenant)}
 	}
 	h := w.Header()
 	h["Cache-Control"] = revalidated

@@ -112,8 +112,7 @@ func TestGetWelcomeElsewhere(t *testing.T) {
 	}
 	cfg := testConfig(newFakeIntake(t))
 	cfg.Tables = []*schema.Table{events}
-	cfg.Authenticator = authenticatorFunc(func(*http.Request) (string, error) { return "", errBoom })
-	s := start(t, cfg)
+	s := start(t, withTenants(t, cfg, "acme"))
 	got := s.do(http.MethodGet, s.url+"/", nil)
 	if want := "curl -H 'Authorization: Bearer KEY' -d @event.json http://"; got.status != 200 || !strings.Contains(got.body, want) {
 		t.Errorf("%d %s", got.status, got.body)

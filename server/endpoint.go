@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parquay/schema"
+	"parquay/server/tenants"
 )
 
 // endpoint is a table that can be posted to.
@@ -41,12 +42,33 @@ func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
 	return endpoints, names
 }
 
+// endpoint returns a table that the tenant may post to, by its name.
+func (s *Server) endpoint(t *tenants.Tenant, name string) (*endpoint, error) {
+	e := s.endpoints[name]
+	switch {
+	case e == nil:
+		return nil, &unknownTableError{name, s.tablesOf(t)}
+	case !t.MayPost(name):
+		return nil, errForbidden
+	}
+	return e, nil
+}
+
+// tablesOf names the tables that the tenant may post to.
+func (s *Server) tablesOf(t *tenants.Tenant) []string {
+	return slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return !t.MayPost(name) })
+}
+
 // decode turns a text into batches, none if nothing is to be stored, and says what
 // became of its events.
 func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err error) {
 	d := p.decoders.Get().(*schema.Decoder)
 	// Not put back when it panics: who knows in what state it is.
-	if err = d.Decode(text, time.Now(), p.account.growColumns); err == nil {
+	now := time.Now()
+	err = d.Decode(text, now, p.account.growColumns)
+	// What was decoded has cost its tenant that, whatever becomes of it.
+	p.tenant.Charge(now, int64(d.Accepted()+d.Rejected()), int64(len(text)))
+	if err == nil {
 		out = outcomeOf(d)
 		out.DryRun = p.dryRun
 		if p.stores(out) {

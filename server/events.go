@@ -5,14 +5,18 @@ package server
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"parquay/server/tenants"
 )
 
 // post is one request to store events, on its way from the header to the answer.
 type post struct {
 	*endpoint
 	modes
+	tenant  *tenants.Tenant
 	account account
 
 	receipt [1]string // the field of Parquay-Receipt: here it costs no allocation
@@ -32,7 +36,7 @@ func (r *result) stored() bool { return r.receipt.Window > 0 }
 // postEvents answers once the accepted events and the rejected ones are durable, or
 // as the request's modes have it.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.newPost(r)
+	p, err := s.newPost(w, r)
 	if err != nil {
 		return err
 	}
@@ -60,28 +64,26 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 }
 
 // newPost says whose request it is, for which table, and how it is to be taken.
-func (s *Server) newPost(r *http.Request) (*post, error) {
-	name := chi.URLParam(r, "table")
-	e := s.endpoints[name]
-	if e == nil {
-		return nil, &unknownTableError{name, s.names}
-	}
-	tenant, err := s.tenant(r)
+func (s *Server) newPost(w http.ResponseWriter, r *http.Request) (*post, error) {
+	tenant, err := s.tenant(w, r)
 	if err != nil {
+		return nil, err
+	}
+	e, err := s.endpoint(tenant, chi.URLParam(r, "table"))
+	if err != nil {
+		return nil, err
+	}
+	if err := tenant.Admit(time.Now()); err != nil {
 		return nil, err
 	}
 	m, err := modesOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return &post{endpoint: e, modes: m, account: account{intake: s.cfg.Intake, tenant: tenant}}, nil
-}
-
-func (s *Server) tenant(r *http.Request) (string, error) {
-	if s.cfg.Authenticator == nil {
-		return DefaultTenant, nil
-	}
-	return s.cfg.Authenticator.Tenant(r)
+	return &post{
+		endpoint: e, modes: m, tenant: tenant,
+		account: account{intake: s.cfg.Intake, tenant: tenant.Name(), share: tenant.Share()},
+	}, nil
 }
 
 // store decodes a text and commits its events, if they are to be stored. It takes

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -165,7 +164,7 @@ func TestManyRejectedEventsAreCounted(t *testing.T) {
 func TestErrorsAreNotShared(t *testing.T) {
 	s := newServer(t, testConfig(newFakeIntake(t)))
 	decode := func(body string) outcome {
-		p := post{endpoint: s.endpoints["events"], account: account{intake: s.cfg.Intake, tenant: DefaultTenant}}
+		p := post{endpoint: s.endpoints["events"], tenant: s.everybody, account: account{intake: s.cfg.Intake, tenant: DefaultTenant}}
 		if err := p.account.open(minBuffer); err != nil {
 			t.Fatal(err)
 		}
@@ -302,32 +301,6 @@ func TestRetryAfterVaries(t *testing.T) {
 		t.Errorf("only %d different values", len(seen))
 	}
 }
-
-// The tenant is the authenticator's, and its errors are answers.
-func TestTenant(t *testing.T) {
-	intake := newFakeIntake(t)
-	cfg := testConfig(intake)
-	cfg.Authenticator = authenticatorFunc(func(r *http.Request) (string, error) {
-		if tenant := r.Header.Get("X-Test"); tenant != "" {
-			return tenant, nil
-		}
-		return "", errBoom
-	})
-	s := start(t, cfg)
-	if got := s.post(event, "X-Test", "acme"); got.status != 202 {
-		t.Errorf("%d %s", got.status, got.body)
-	}
-	if got := s.post(event); got.status != 500 {
-		t.Errorf("%d %s", got.status, got.body)
-	}
-	if !cmp.Equal(intake.mu.tenants, map[string]int{"acme": 1}) {
-		t.Errorf("reservations by tenant: %v", intake.mu.tenants)
-	}
-}
-
-type authenticatorFunc func(*http.Request) (string, error)
-
-func (f authenticatorFunc) Tenant(r *http.Request) (string, error) { return f(r) }
 
 // A request holds what it reserved until it is answered, and no more than the
 // arithmetic of account allows: many at a time never exceed a budget.

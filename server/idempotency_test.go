@@ -145,10 +145,10 @@ func TestKeyOfAnotherRequest(t *testing.T) {
 // The same key of two tenants is two keys (I8).
 func TestKeysOfTenants(t *testing.T) {
 	intake := newFakeIntake(t)
-	s := start(t, byHeader(testConfig(intake)))
+	s := start(t, withTenants(t, testConfig(intake), "acme", "globex"))
 	for i, tenant := range []string{"acme", "globex"} {
 		for _, body := range []string{event, event} {
-			got := s.post(body+strings.Repeat(event, i), "X-Test", tenant, "Idempotency-Key", "k")
+			got := s.post(body+strings.Repeat(event, i), "X-API-Key", keyOfTenant(tenant), "Idempotency-Key", "k")
 			if got.status != 202 {
 				t.Errorf("%s: %d %s", tenant, got.status, got.body)
 			}
@@ -157,12 +157,6 @@ func TestKeysOfTenants(t *testing.T) {
 	if intake.commits() != 2 || intake.rows()["events"] != 3 {
 		t.Errorf("%d commits, rows %v", intake.commits(), intake.rows())
 	}
-}
-
-// byHeader takes the tenant from a field of the request.
-func byHeader(cfg Config) Config {
-	cfg.Authenticator = authenticatorFunc(func(r *http.Request) (string, error) { return r.Header.Get("X-Test"), nil })
-	return cfg
 }
 
 // Nothing is remembered of a request that stored nothing, or of which nobody knows:
@@ -339,11 +333,11 @@ func TestKeysExpire(t *testing.T) {
 // The keys are bounded, and so is a tenant's part of them.
 func TestTooManyKeys(t *testing.T) {
 	intake := newFakeIntake(t)
-	cfg := byHeader(testConfig(intake))
+	cfg := withTenants(t, testConfig(intake), "a", "b", "c", "d", "e")
 	cfg.IdempotencyKeys = 8
 	s := start(t, cfg)
 	post := func(tenant, key string) reply {
-		return s.post(event, "X-Test", tenant, "Idempotency-Key", key)
+		return s.post(event, "X-API-Key", keyOfTenant(tenant), "Idempotency-Key", key)
 	}
 	for _, tenant := range []string{"a", "b", "c", "d"} {
 		for _, key := range []string{"1", "2"} {
@@ -362,7 +356,7 @@ func TestTooManyKeys(t *testing.T) {
 		if got := post(tenant, "1"); got.header.Get("Idempotency-Replayed") != "true" {
 			t.Errorf("a known key of %s with the store full: %d %s", tenant, got.status, got.body)
 		}
-		if got := s.post(event, "X-Test", tenant); got.status != 202 {
+		if got := s.post(event, "X-API-Key", keyOfTenant(tenant)); got.status != 202 {
 			t.Errorf("no key of %s with the store full: %d %s", tenant, got.status, got.body)
 		}
 	}

@@ -1,11 +1,10 @@
-// The seams: where batches go, and who a request's tenant is.
+// The seams: where batches go, and what is known of them afterwards.
 
 package server
 
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"parquay/schema"
 )
@@ -77,14 +76,3 @@ var (
 
 // DefaultTenant owns every event while no credentials are configured.
 const DefaultTenant = "default"
-
-// Authenticator says whose request it is, from its credentials alone, never from
-// the path or the body (I8). It is safe for concurrent use.
-type Authenticator interface {
-	Tenant(r *http.Request) (string, error)
-}
-
-// anonymous is the Authenticator where no credentials are configured.
-type anonymous struct{}
-
-func (anonymous) Tenant(*http.Request) (string, error) { return DefaultTenant, nil }

@@ -91,7 +91,7 @@ func TestFloodsAreSummarised(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
 			var log lines
-			l := newAccessLog(log.logger(slog.LevelInfo))
+			l := newAccessLog(log.logger(slog.LevelInfo), nil)
 			r := httptest.NewRequest("POST", "/v1/events", nil)
 			rec := &recorder{status: c.status, notes: notes{problem: "/problems/some", err: errBoom}}
 			for range n {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"parquay/server/tenants"
 )
 
 // observe names every request, and counts and logs it once it is answered.
@@ -40,12 +42,15 @@ type recorder struct {
 	status  int       // 0 until something was written
 	written int64     // bytes of the body
 	notes
+
+	rateLimit [2][1]string // the values of RateLimit-Policy and RateLimit
 }
 
 // notes are what a handler tells of its request, for metrics and log.
 type notes struct {
-	tenant             string // "" before it is known
-	received           int64  // bytes of the body, as sent
+	tenant             string          // "" before it is known
+	limits             *tenants.Tenant // whose are told; nil before it is known
+	received           int64           // bytes of the body, as sent
 	accepted, rejected int
 	receipt            Receipt
 	waited             time.Duration // because the client wanted to
@@ -65,17 +70,32 @@ func notesOf(w http.ResponseWriter) *notes {
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= 200 { // 1xx are not the answer
 		r.status = status
+		r.tellLimits()
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.WriteHeader(http.StatusOK)
 	}
 	n, err := r.ResponseWriter.Write(p)
 	r.written += int64(n)
 	return n, err
+}
+
+// tellLimits tells a tenant with limits what is left of them, in every answer: as
+// it is once the request was charged for.
+func (r *recorder) tellLimits() {
+	if r.limits == nil {
+		return
+	}
+	policy, state := r.limits.RateLimit(time.Now())
+	if policy != "" {
+		r.rateLimit = [2][1]string{{policy}, {state}}
+		h := r.Header()
+		h["RateLimit-Policy"], h["RateLimit"] = r.rateLimit[0][:], r.rateLimit[1][:]
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.

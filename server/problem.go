@@ -17,6 +17,7 @@ import (
 	"parquay/schema"
 	"parquay/server/idempotency"
 	"parquay/server/problems"
+	"parquay/server/tenants"
 )
 
 // problem is the body of an answer of RFC 9457, application/problem+json.
@@ -62,6 +63,7 @@ func problemOf(err error) problem {
 		method   *methodError
 		param    *parameterError
 		strict   *strictError
+		limited  *tenants.Limited
 	)
 	switch {
 	case errors.As(err, &syntax):
@@ -95,6 +97,10 @@ func problemOf(err error) problem {
 		return p
 	case errors.As(err, &method):
 		return newProblem(problems.MethodNotAllowed, method.Error()+nothing)
+	case errors.As(err, &limited):
+		p := newProblem(problems.RateLimited, limited.Error()+nothing)
+		p.retryAfter = max(p.retryAfter, limited.RetryAfter)
+		return p
 	case errors.As(err, &param):
 		return newProblem(problems.Parameter, param.Error()+nothing)
 	}
@@ -122,6 +128,9 @@ var refusals = []struct {
 	{idempotency.ErrFull, problems.IdempotencyFull, "the gateway remembers as many idempotency keys as it may" + nothing},
 	{idempotency.ErrTenantFull, problems.IdempotencyTenantFull, "the tenant has used up its share of the idempotency keys" + nothing},
 	{ErrUnknownReceipt, problems.UnknownReceipt, "it is not one of this tenant's from this process, or its rows were stored long ago"},
+	{errUnauthorized, problems.Unauthorized, "send a valid key as Authorization: Bearer, as X-API-Key or as the password of basic authentication, or a client certificate" + nothing},
+	{errTooManyFailures, problems.TooManyFailures, "too many requests of this address had no valid credential" + nothing},
+	{errForbidden, problems.Forbidden, "the tenant may not post to this table" + nothing},
 	{errNoRoute, problems.NotFound, "events are taken by POST /v1/{table}" + nothing},
 	{context.Canceled, problems.ClientGone, "the connection was closed before the events were known to be durable: whether they are is unknown"},
 }
@@ -134,7 +143,10 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	n := notesOf(w)
 	n.problem, n.err = p.Type, err
 	h := w.Header()
-	if p.Status == http.StatusUnsupportedMediaType {
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h["WWW-Authenticate"] = challenges
+	case http.StatusUnsupportedMediaType:
 		h.Set("Accept-Encoding", acceptEncoding)
 	}
 	if p.retryAfter > 0 {
@@ -144,10 +156,10 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	send(w, p.Status, problemType, marshal(p))
 }
 
-// jitter is d to 3 × d, in seconds, so that those who were refused together don't
+// jitter is d to 3 × d, in whole seconds and never less than d, so that those who were refused together don't
 // come back together.
 func jitter(d time.Duration) int {
-	s := int(d / time.Second)
+	s := int((d + time.Second - 1) / time.Second)
 	return s + rand.IntN(2*s+1)
 }
 

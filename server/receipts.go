@@ -26,7 +26,7 @@ func stateOf(p Placement) (state, []string) {
 // getReceipt answers with the state of the rows of a receipt that belong to the
 // request's tenant. To another tenant the receipt is unknown (I8).
 func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request) error {
-	tenant, err := s.tenant(r)
+	tenant, err := s.tenant(w, r)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ErrUnknownReceipt
 	}
-	found, err := s.cfg.Receipts.Lookup(tenant, receipt)
+	found, err := s.cfg.Receipts.Lookup(tenant.Name(), receipt)
 	if err != nil {
 		return err
 	}

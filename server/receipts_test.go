@@ -9,13 +9,13 @@ import (
 
 func TestGetReceipt(t *testing.T) {
 	intake := newFakeIntake(t)
-	s := start(t, byHeader(testConfig(intake)))
-	receipt := s.post(event+bad, "X-Test", "acme").header.Get("Parquay-Receipt")
-	if s.post(bad, "X-Test", "acme").header.Get("Parquay-Receipt") == "" {
+	s := start(t, withTenants(t, testConfig(intake), "acme", "globex"))
+	receipt := s.post(event+bad, "X-API-Key", keyOfTenant("acme")).header.Get("Parquay-Receipt")
+	if s.post(bad, "X-API-Key", keyOfTenant("acme")).header.Get("Parquay-Receipt") == "" {
 		t.Error("no receipt of rows that are all rejected")
 	}
 	get := func(tenant, receipt string) reply {
-		return s.do("GET", s.url+"/v1/receipts/"+receipt, nil, "X-Test", tenant)
+		return s.do("GET", s.url+"/v1/receipts/"+receipt, nil, "X-API-Key", keyOfTenant(tenant))
 	}
 	if got, want := get("acme", receipt), `{"receipt":"`+receipt+`","state":"pending"}`+"\n"; got.status != 200 || got.body != want || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("pending: %d %s %v, want %s", got.status, got.body, got.header, want)
@@ -25,7 +25,7 @@ func TestGetReceipt(t *testing.T) {
 	if got := get("acme", receipt); got.status != 200 || got.body != want {
 		t.Errorf("stored: %d %s, want %s", got.status, got.body, want)
 	}
-	if got := s.do("HEAD", s.url+"/v1/receipts/"+receipt, nil, "X-Test", "acme"); got.status != 200 || got.body != "" {
+	if got := s.do("HEAD", s.url+"/v1/receipts/"+receipt, nil, "X-API-Key", keyOfTenant("acme")); got.status != 200 || got.body != "" {
 		t.Errorf("HEAD: %d %q", got.status, got.body)
 	}
 
@@ -54,7 +54,7 @@ func TestGetReceipt(t *testing.T) {
 		{"GET", "/v1/receipts/", 404, ""},
 		{"POST", "/v1/receipts", 404, ""}, // no table has this name
 	} {
-		got := s.do(test.method, s.url+test.path, nil, "X-Test", "acme")
+		got := s.do(test.method, s.url+test.path, nil, "X-API-Key", keyOfTenant("acme"))
 		if got.status != test.status || got.header.Get("Allow") != test.allow {
 			t.Errorf("%s %s: %d, Allow %q; want %d, %q", test.method, test.path, got.status, got.header.Get("Allow"), test.status, test.allow)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"parquay/server/idempotency"
 	"parquay/server/openapi"
+	"parquay/server/tenants"
 )
 
 // Server serves both listeners. Its methods are safe for concurrent use.
@@ -32,6 +33,10 @@ type Server struct {
 	names     []string             // their names, sorted
 
 	description *openapi.Description
+
+	everybody *tenants.Tenant // where no credentials are asked for
+	failures  *failures
+	proxies   proxies
 
 	keys *idempotency.Store[result]
 
@@ -54,12 +59,16 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg:       cfg,
-		log:       newAccessLog(cfg.Logger),
+		log:       newAccessLog(cfg.Logger, cfg.TrustedProxies),
 		metrics:   cfg.Metrics,
 		inflaters: newInflaters(),
 
 		durability: []string{cfg.Ack},
 		stopped:    make(chan struct{}),
+
+		everybody: tenants.Unlimited(DefaultTenant),
+		failures:  newFailures(),
+		proxies:   cfg.TrustedProxies,
 
 		keys: idempotency.New[result](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
 	}
@@ -92,7 +101,7 @@ func (s *Server) openTLS() (err error) {
 // openListeners opens both, or none.
 func (s *Server) openListeners() error {
 	cfg := &s.cfg
-	asked := cfg.Authenticator != nil || (cfg.TLS != nil && cfg.TLS.ClientCA != "") // who they are
+	asked := cfg.Tenants != nil || (cfg.TLS != nil && cfg.TLS.ClientCA != "") // who they are
 	events, err := listen(cfg.Listen, "events (PARQUAY_LISTEN)", asked || cfg.Insecure)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func TestNewRefuses(t *testing.T) {
 		"events on ::":            {func(c *Config) { c.Listen = "[::]:0" }, "PARQUAY_LISTEN"},
 		"admin on every address":  {func(c *Config) { c.AdminListen = ":0" }, "PARQUAY_ADMIN_LISTEN"},
 		"credentials don't cover admin": {func(c *Config) {
-			c.Authenticator, c.AdminListen = anonymous{}, "0.0.0.0:0"
+			c.Tenants, c.AdminListen = tenantsFile(t, provision("acme").entry), "0.0.0.0:0"
 		}, "PARQUAY_INSECURE"},
 		"address in use":  {func(c *Config) { c.AdminListen = taken.Addr().String() }, "address already in use"},
 		"no such address": {func(c *Config) { c.Listen = "127.0.0.1" }, "missing port"},
@@ -93,7 +93,7 @@ func TestNewAllows(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"localhost":                     func(c *Config) { c.Listen = "localhost:0" },
 		"every address, insecure":       func(c *Config) { c.Insecure, c.Listen, c.AdminListen = true, ":0", ":0" },
-		"every address and credentials": func(c *Config) { c.Authenticator, c.Listen = anonymous{}, ":0" },
+		"every address and credentials": func(c *Config) { c.Tenants, c.Listen = tenantsFile(t, provision("acme").entry), ":0" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(newFakeIntake(t))

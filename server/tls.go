@@ -91,9 +91,11 @@ func (c *certificates) reload() (changed bool, err error) {
 	c.mu.seen, c.mu.failure = seen, ""
 	if err == nil {
 		c.metrics.tlsReloads.WithLabelValues("ok").Inc()
+		c.metrics.tlsFailed.Set(0)
 		return true, nil
 	}
 	c.mu.failure = err.Error()
+	c.metrics.tlsFailed.Set(1)
 	if changed = c.mu.failure != before; changed {
 		c.metrics.tlsReloads.WithLabelValues("failed").Inc()
 	}

@@ -255,8 +255,8 @@ func TestReloadReplacesTheCertificate(t *testing.T) {
 	}
 	metrics := s.do("GET", s.admin+"/metrics", nil).body
 	for _, want := range []string{
-		`parquay_tls_reloads_total{result="ok"} 2`, `parquay_tls_reloads_total{result="failed"} 1`,
-		"parquay_tls_certificate_expiry_timestamp_seconds 4.102",
+		`parquay_tls_reload_total{result="ok"} 2`, `parquay_tls_reload_total{result="failed"} 1`,
+		"parquay_tls_reload_failed 1", "parquay_tls_certificate_expiry_timestamp_seconds 4.102",
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("/metrics lacks %q", want)

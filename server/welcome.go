@@ -15,7 +15,7 @@ import (
 // no credential, and so names nothing that needs one.
 func (s *Server) getWelcome(w http.ResponseWriter, r *http.Request) {
 	key := ""
-	if s.cfg.Authenticator != nil {
+	if s.cfg.Tenants != nil {
 		key = "-H 'Authorization: Bearer KEY' "
 	}
 	event := `'{"type":"message.sent"}'`

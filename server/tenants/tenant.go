@@ -25,6 +25,10 @@ type Tenant struct {
 	limiter      *limiter // nil without rates
 }
 
+// Unlimited returns the tenant of a gateway that asks for no credentials: it may
+// post to every table, and has no limits of its own.
+func Unlimited(name string) *Tenant { return &Tenant{name: name} }
+
 // Key is what is known of a key without its secret.
 type Key struct {
 	ID      string
