@@ -85,14 +85,15 @@ var errNull = errors.New("null is not a value here: leave the member out")
 // parse reads a file's text.
 func parse(text []byte) ([]*Tenant, error) {
 	p := parser{text: text, names: map[string]bool{}, ids: map[string]bool{}, certificates: map[string]bool{}}
-	if err := p.document(); err != nil {
-		p.add(err)
-	}
-	if len(p.tenants) == 0 && len(p.problems) == 0 {
-		p.add(errors.New("it has no tenants: an empty file would lock everybody out"))
-	}
+	end := p.document()
 	if p.omitted > 0 {
 		p.problems = append(p.problems, fmt.Errorf("and %d problems more", p.omitted))
+	}
+	if end != nil {
+		p.problems = append(p.problems, end)
+	}
+	if len(p.tenants) == 0 && len(p.problems) == 0 {
+		p.problems = append(p.problems, errors.New("it has no tenants: an empty file would lock everybody out"))
 	}
 	if len(p.problems) > 0 {
 		return nil, fmt.Errorf("read the tenants: %w", errors.Join(p.problems...))

@@ -97,19 +97,23 @@ func (r *Registry) ByCertificate(cert *x509.Certificate) *Tenant {
 	if cert == nil || len(s.byCertificate) == 0 {
 		return nil
 	}
-	names := append([]string{cert.Subject.CommonName}, cert.DNSNames...)
-	for _, uri := range cert.URIs {
-		names = append(names, uri.String())
-	}
 	var found *Tenant
-	for _, name := range names {
-		t := s.byCertificate[name]
-		if t != nil && found != nil && t != found {
-			return nil
-		}
-		if t != nil {
+	ambiguous := false
+	look := func(name string) {
+		if t := s.byCertificate[name]; t != nil {
+			ambiguous = ambiguous || (found != nil && found != t)
 			found = t
 		}
+	}
+	look(cert.Subject.CommonName)
+	for _, name := range cert.DNSNames {
+		look(name)
+	}
+	for _, uri := range cert.URIs {
+		look(uri.String())
+	}
+	if ambiguous {
+		return nil
 	}
 	return found
 }

@@ -71,7 +71,7 @@ func (r *Registry) readLocked() error {
 		r.finishLocked(reading{err: err})
 		return err
 	}
-	if began.Sub(info.ModTime()) < pollInterval {
+	if age := began.Sub(info.ModTime()); age >= 0 && age < pollInterval {
 		// Another write could leave the same time on it: look once more.
 		info = nil
 	}
