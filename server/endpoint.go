@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parquay/schema"
+	"parquay/server/cloudevents"
 	"parquay/server/tenants"
 )
 
@@ -65,7 +66,7 @@ func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err er
 	d := p.decoders.Get().(*schema.Decoder)
 	// Not put back when it panics: who knows in what state it is.
 	now := time.Now()
-	err = d.Decode(text, now, p.account.growColumns)
+	err = cloudevents.Decode(d, p.format, p.header, text, now, p.account.growColumns)
 	// What was decoded has cost its tenant that, whatever becomes of it.
 	p.tenant.Charge(now, int64(d.Accepted()+d.Rejected()), int64(len(text)))
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"parquay/server/cloudevents"
 	"parquay/server/tenants"
 )
 
@@ -18,6 +19,9 @@ type post struct {
 	modes
 	tenant  *tenants.Tenant
 	account account
+
+	format cloudevents.Mode // what the body's events are
+	header http.Header      // the request's, which may be a part of an event
 
 	receipt [1]string // the field of Parquay-Receipt: here it costs no allocation
 }
@@ -80,8 +84,12 @@ func (s *Server) newPost(w http.ResponseWriter, r *http.Request) (*post, error) 
 	if err != nil {
 		return nil, err
 	}
+	format, err := cloudevents.Detect(r.Header)
+	if err != nil {
+		return nil, err
+	}
 	return &post{
-		endpoint: e, modes: m, tenant: tenant,
+		endpoint: e, modes: m, tenant: tenant, format: format, header: r.Header,
 		account: account{intake: s.cfg.Intake, tenant: tenant.Name(), share: tenant.Share()},
 	}, nil
 }

@@ -7,7 +7,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
+
+	"parquay/server/cloudevents"
 )
 
 // maxKey is the most bytes of an idempotency key.
@@ -38,18 +43,24 @@ func (s *Server) storeOnce(ctx context.Context, p *post, text *buffer) (result, 
 }
 
 // fingerprint tells requests of one key apart: by the table, by what may be stored
-// of the body, and by the body.
+// of the body, by the headers that are a part of an event, and by the body.
 func (p *post) fingerprint(text []byte) (sum [sha256.Size]byte) {
 	h := sha256.New()
-	name := p.table.Name()
-	prefix := binary.AppendUvarint(nil, uint64(len(name)))
-	prefix = append(prefix, name...)
-	if p.strict {
-		prefix = append(prefix, 1)
-	} else {
-		prefix = append(prefix, 0)
+	add := func(part string) { // its length goes first, so that no two lists are one text
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write([]byte(part))
 	}
-	h.Write(prefix)
+	add(p.table.Name())
+	add(strconv.FormatBool(p.strict))
+	add(strconv.Itoa(int(p.format)))
+	if p.format == cloudevents.Binary {
+		for _, name := range slices.Sorted(maps.Keys(p.header)) {
+			if name == "Content-Type" || strings.HasPrefix(name, "Ce-") {
+				add(name)
+				add(strings.Join(p.header[name], ", "))
+			}
+		}
+	}
 	h.Write(text)
 	h.Sum(sum[:0])
 	return sum

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parquay/schema"
+	"parquay/server/cloudevents"
 	"parquay/server/idempotency"
 	"parquay/server/problems"
 	"parquay/server/tenants"
@@ -127,6 +128,7 @@ var refusals = []struct {
 	{idempotency.ErrMismatch, problems.IdempotencyMismatch, "another body came with this Idempotency-Key before, or the same for another table or mode" + nothing},
 	{idempotency.ErrFull, problems.IdempotencyFull, "the gateway remembers as many idempotency keys as it may" + nothing},
 	{idempotency.ErrTenantFull, problems.IdempotencyTenantFull, "the tenant has used up its share of the idempotency keys" + nothing},
+	{cloudevents.ErrFormat, problems.ContentType, cloudevents.ErrFormat.Error() + nothing},
 	{ErrUnknownReceipt, problems.UnknownReceipt, "it is not one of this tenant's from this process, or its rows were stored long ago"},
 	{errUnauthorized, problems.Unauthorized, "send a valid key as Authorization: Bearer, as X-API-Key or as the password of basic authentication, or a client certificate" + nothing},
 	{errTooManyFailures, problems.TooManyFailures, "too many requests of this address had no valid credential" + nothing},
@@ -143,10 +145,10 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	n := notesOf(w)
 	n.problem, n.err = p.Type, err
 	h := w.Header()
-	switch p.Status {
-	case http.StatusUnauthorized:
+	switch p.Type {
+	case problems.Unauthorized.Type():
 		h["WWW-Authenticate"] = challenges
-	case http.StatusUnsupportedMediaType:
+	case problems.ContentEncoding.Type():
 		h.Set("Accept-Encoding", acceptEncoding)
 	}
 	if p.retryAfter > 0 {

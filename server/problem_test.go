@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"parquay/schema"
+	"parquay/server/cloudevents"
 	"parquay/server/idempotency"
 	"parquay/server/problems"
 )
@@ -35,6 +36,7 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 		{&tooLargeError{limit: 1, decoded: true}, problems.BodyTooLarge, nothing},
 		{ErrTooLarge, problems.RequestTooLarge, nothing},
 		{&codingError{"br"}, problems.ContentEncoding, nothing},
+		{cloudevents.ErrFormat, problems.ContentType, nothing},
 		{&rejectedError{outcome{Rejected: 2}}, problems.EventsRejected, all},
 		{&rejectedError{outcome{Rejected: 2, DryRun: true}}, problems.EventsRejected, "would be rejected"},
 		{&strictError{outcome{Accepted: 1, Rejected: 2}}, problems.Strict, nothing},

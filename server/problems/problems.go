@@ -27,6 +27,7 @@ const (
 	BodyTooLarge
 	RequestTooLarge
 	ContentEncoding
+	ContentType
 	EventsRejected
 	Strict
 	IdempotencyMismatch
@@ -71,6 +72,7 @@ var entries = [...]entry{
 	BodyTooLarge:          {"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large", 0},
 	RequestTooLarge:       {"request-too-large", http.StatusRequestEntityTooLarge, "The request needs too much memory", 0},
 	ContentEncoding:       {"content-encoding", http.StatusUnsupportedMediaType, "Unknown content encoding", 0},
+	ContentType:           {"content-type", http.StatusUnsupportedMediaType, "Unknown format of CloudEvents", 0},
 	EventsRejected:        {"events-rejected", http.StatusUnprocessableEntity, "No event was accepted", 0},
 	Strict:                {"strict", http.StatusUnprocessableEntity, "Not every event was valid", 0},
 	IdempotencyMismatch:   {"idempotency-mismatch", http.StatusUnprocessableEntity, "The key belongs to another body", 0},
