@@ -112,11 +112,12 @@ type parser struct {
 	names, ids, certificates map[string]bool // seen so far
 }
 
-func (p *parser) add(err error) {
+// add notes a problem, beyond which the reading goes on.
+func (p *parser) add(offset int, problem error) {
 	if len(p.problems) < maxProblems {
-		p.problems = append(p.problems, err)
+		p.problems = append(p.problems, p.at(offset, problem))
 	} else {
-		p.omitted++
+		p.omitted++ // its place would cost a count of all lines before it
 	}
 }
 
@@ -201,11 +202,11 @@ func (p *parser) tenant(text []byte, offset int) {
 	var e entry
 	err := json.Unmarshal(text, &e, strict)
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		p.add(p.at(offset+int(semantic.ByteOffset), describe(semantic)))
+		p.add(offset+int(semantic.ByteOffset), describe(semantic))
 		return
 	}
 	if err != nil {
-		p.add(p.at(offset, errors.New("is not a tenant")))
+		p.add(offset, errors.New("is not a tenant"))
 		return
 	}
 	t, problems := e.tenant(p)
@@ -213,7 +214,7 @@ func (p *parser) tenant(text []byte, offset int) {
 		if validName(e.Name) {
 			problem = fmt.Errorf("tenant %s: %w", e.Name, problem)
 		}
-		p.add(p.at(offset, problem))
+		p.add(offset, problem)
 	}
 	p.tenants = append(p.tenants, t)
 }

@@ -57,6 +57,8 @@ const (
 func (s *site) check(t *testing.T, names string, good, bad int) {
 	t.Helper()
 	synctest.Wait()
+	s.reading.Lock() // Run logs while it has it
+	defer s.reading.Unlock()
 	if got := s.names(); got != names {
 		t.Errorf("tenants %q, want %q", got, names)
 	}
