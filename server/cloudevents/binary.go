@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"parquay/schema"
 )
@@ -147,7 +146,7 @@ func (m *message) structured() (text []byte, refusal *schema.EventError) {
 	case formJSON:
 		text = append(append(text, `,"data":`...), m.body...)
 	case formText:
-		text = schema.AppendString(append(text, `,"data":`...), unsafe.String(unsafe.SliceData(m.body), len(m.body)))
+		text = schema.AppendString(append(text, `,"data":`...), view(m.body))
 	case formBase64:
 		text = append(base64.StdEncoding.AppendEncode(append(text, `,"data_base64":"`...), m.body), '"')
 	}

@@ -84,18 +84,22 @@ func cell(t testing.TB, v *schema.Vector, c schema.Column, row int) string {
 	return fmt.Sprint(v.Int64(row))
 }
 
-// sorted writes an object with its members in order, and its numbers as they are.
+// sorted writes a value with the members of its objects in order, and its numbers as
+// they are.
 func sorted(t testing.TB, text []byte) string {
 	t.Helper()
+	if text[0] != '{' {
+		return string(text)
+	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
+	var b []string
 	for _, k := range slices.Sorted(maps.Keys(members)) {
-		fmt.Fprintf(&b, ",%s:%s", schema.AppendString(nil, k), members[k])
+		b = append(b, string(schema.AppendString(nil, k))+":"+sorted(t, members[k]))
 	}
-	return "{" + b.String()[1:] + "}"
+	return "{" + strings.Join(b, ",") + "}"
 }
 
 // header makes a header of lines.

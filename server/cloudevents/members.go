@@ -5,6 +5,7 @@ package cloudevents
 import (
 	"bytes"
 	"encoding/json"
+	"unsafe"
 
 	"github.com/bytedance/sonic/decoder"
 
@@ -17,10 +18,11 @@ type member struct {
 	value []byte // as it was sent
 }
 
-// name is the key without quotes. Names that anything here knows have no escapes.
-func (m member) name() string { return string(m.key[1 : len(m.key)-1]) }
+// name is the key without quotes, and shares its bytes. Names that anything here knows
+// have no escapes.
+func (m member) name() string { return view(m.key[1 : len(m.key)-1]) }
 
-func (m member) is(name string) bool { return string(m.key[1:len(m.key)-1]) == name }
+func (m member) is(name string) bool { return m.name() == name }
 
 func (m member) isNull() bool { return m.value[0] == 'n' }
 
@@ -59,8 +61,15 @@ func appendMembers(dst []member, text []byte) ([]member, bool) {
 	return dst, true
 }
 
-// value returns the value after an offset, and where it ends.
+// value returns the value after an offset, and where it ends. Most are strings without
+// escapes, whose end is plain to see.
 func value(text []byte, at int) (v []byte, end int, ok bool) {
+	if at = skipSpace(text, at); at < len(text) && text[at] == '"' {
+		n := bytes.IndexByte(text[at+1:], '"')
+		if v = text[at+1:][:max(n, 0)]; n >= 0 && bytes.IndexByte(v, '\\') < 0 {
+			return text[at : at+n+2], at + n + 2, true
+		}
+	}
 	start, n := decoder.Skip(text[at:])
 	if start < 0 || start >= n {
 		return nil, 0, false
@@ -77,12 +86,14 @@ func canonical(key []byte, ok bool) ([]byte, bool) {
 	return schema.AppendString(nil, s), ok
 }
 
-// unquote reads a JSON string.
+// unquote reads a JSON string. What it returns may share the text's bytes.
 func unquote(text []byte) (s string, ok bool) {
 	if n := len(text); n >= 2 && text[0] == '"' && bytes.IndexByte(text, '\\') < 0 {
-		return string(text[1 : n-1]), true
+		return view(text[1 : n-1]), true
 	}
-	return s, json.Unmarshal(text, &s) == nil
+	var plain string
+	err := json.Unmarshal(text, &plain)
+	return plain, err == nil
 }
 
 // equal says whether two values are the same text, or the same string.
@@ -97,6 +108,9 @@ func equal(a, b []byte) bool {
 	y, _ := unquote(b)
 	return x == y
 }
+
+// view is the text as a string that shares its bytes.
+func view(text []byte) string { return unsafe.String(unsafe.SliceData(text), len(text)) }
 
 func skipSpace(text []byte, at int) int {
 	for at < len(text) && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t') {

@@ -4,8 +4,8 @@
 // # Content modes
 //
 //   - binary: the attributes are headers (ce-id, ce-type, …), the body is the data.
-//     A request with any of the required ones is such a CloudEvent. Values are
-//     percent-decoded, once; a quoted string is unquoted before.
+//     A request with ce-specversion is such a CloudEvent. Values are percent-decoded,
+//     once; a quoted string is unquoted before.
 //   - structured: the body is application/cloudevents+json or, as a batch,
 //     application/cloudevents-batch+json. With either type the body may be one
 //     CloudEvent, an array of them, or one after the other.
@@ -57,9 +57,6 @@ var ErrFormat = errors.New("of the CloudEvents formats only application/cloudeve
 
 const mediaType = "application/cloudevents"
 
-// required are the headers that make a request a CloudEvent in binary mode.
-var required = [...]string{"Ce-Id", "Ce-Source", "Ce-Specversion", "Ce-Type"}
-
 // Detect tells the mode from a request's headers. It allocates nothing.
 func Detect(h http.Header) (Mode, error) {
 	if v := h["Content-Type"]; len(v) > 0 && len(v[0]) >= len(mediaType) && strings.EqualFold(v[0][:len(mediaType)], mediaType) {
@@ -70,10 +67,8 @@ func Detect(h http.Header) (Mode, error) {
 		}
 		return None, ErrFormat
 	}
-	for _, name := range required {
-		if _, ok := h[name]; ok {
-			return Binary, nil
-		}
+	if _, ok := h["Ce-Specversion"]; ok {
+		return Binary, nil
 	}
 	return None, nil
 }
