@@ -105,6 +105,20 @@ func TestBodiesAreCounted(t *testing.T) {
 	}
 }
 
+// So does the part of a body that was read before it was too much.
+func TestRefusedBodiesAreCounted(t *testing.T) {
+	cfg := testConfig(newFakeIntake(t))
+	s := newServer(t, cfg)
+	r := httptest.NewRequest("POST", "/v1/events", strings.NewReader(strings.Repeat(event, 1<<16)))
+	r.ContentLength = -1 // chunked
+	w := httptest.NewRecorder()
+	s.events.Handler.ServeHTTP(w, r)
+	got := gathered(t, cfg.Gatherer)["parquay_http_request_body_bytes_total{}"]
+	if w.Code != 413 || got <= float64(cfg.MaxBody) || got > float64(2*cfg.MaxBody) {
+		t.Errorf("%d, %v bytes, want a little more than %d", w.Code, got, cfg.MaxBody)
+	}
+}
+
 // Whatever a client makes up, no series comes of it: the second thousand requests
 // of the same kinds add none to those of the first (I6).
 func TestHostileRequestsAddNoSeries(t *testing.T) {
