@@ -6,6 +6,7 @@ import (
 	_ "embed" // for the components that depend on nothing
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"parquay/schema"
 	"parquay/server/problems"
@@ -59,11 +60,20 @@ func newComponents(cfg Config) componentSet {
 	set.Schemas["Code"] = object{
 		"description": "The reason why an event was rejected. The list only grows.", "type": "string", "enum": schema.Codes(),
 	}
-	other := []problems.Kind{problems.NotFound, problems.UnknownTable}
+	headers := everyHeader
+	if cfg.Credentials {
+		headers = slices.Concat(everyHeader, limitHeaders)
+	}
 	method := problem([]problems.Kind{problems.MethodNotAllowed})
-	path := problem(other)
-	set.Responses = object{"MethodNotAllowed": method.describe(), "NotFound": path.describe()}
+	path := problem([]problems.Kind{problems.NotFound, problems.UnknownTable})
+	set.Responses = object{"MethodNotAllowed": method.describe(everyHeader), "NotFound": path.describe(headers)}
 	set.SecuritySchemes = securitySchemes(cfg)
+	if !cfg.Credentials {
+		for _, name := range limitHeaders {
+			delete(set.Headers, name)
+		}
+		delete(set.Headers, "WWW-Authenticate")
+	}
 	return set
 }
 

@@ -25,10 +25,18 @@ func ref(kind, name string) object { return object{"$ref": "#/components/" + kin
 // tenantsOnly are the problems that do not occur where there are no credentials.
 var tenantsOnly = []problems.Kind{problems.Unauthorized, problems.TooManyFailures, problems.Forbidden, problems.RateLimited}
 
-// secure completes the problems with those that do not depend on the operation.
+// What every answer has, and what those to a tenant with limits have.
+var (
+	everyHeader  = []string{"Parquay-Request-Id"}
+	limitHeaders = []string{"RateLimit", "RateLimit-Policy"}
+)
+
+// secure completes what does not depend on the operation alone.
 func (o *operation) secure(cfg Config) {
+	o.headers = everyHeader
 	if cfg.Credentials && !o.open {
 		o.problems = append(o.problems, problems.Unauthorized, problems.TooManyFailures)
+		o.headers = slices.Concat(everyHeader, limitHeaders)
 	}
 	if !cfg.Credentials {
 		o.problems = slices.DeleteFunc(o.problems, func(k problems.Kind) bool { return slices.Contains(tenantsOnly, k) })
@@ -60,7 +68,7 @@ func (o *operation) describe() object {
 func (o *operation) responses() object {
 	r := object{}
 	for _, a := range o.answers {
-		r[strconv.Itoa(a.status)] = a.describe()
+		r[strconv.Itoa(a.status)] = a.describe(o.headers)
 	}
 	byStatus := map[int][]problems.Kind{}
 	for _, k := range o.problems {
@@ -73,14 +81,15 @@ func (o *operation) responses() object {
 			b := o.answers[i]
 			a = answer{status, b.text + " " + a.text, append(a.headers, b.headers...), append(a.bodies, b.bodies...)}
 		}
-		r[strconv.Itoa(status)] = a.describe()
+		r[strconv.Itoa(status)] = a.describe(o.headers)
 	}
 	return r
 }
 
-func (a *answer) describe() object {
-	headers := object{"Parquay-Request-Id": ref("headers", "Parquay-Request-Id")}
-	for _, name := range a.headers {
+// describe is the document's response object. more are headers beside the answer's.
+func (a *answer) describe(more []string) object {
+	headers := object{}
+	for _, name := range slices.Concat(a.headers, more) {
 		headers[name] = ref("headers", name)
 	}
 	d := object{"description": a.text, "headers": headers}
@@ -122,7 +131,6 @@ func problemHeaders(kinds []problems.Kind) (headers []string) {
 			problems.ContentEncoding:  {"Accept-Encoding"},
 			problems.EventsRejected:   {"Parquay-Durability", "Parquay-Receipt", "Idempotency-Replayed", "Preference-Applied"},
 			problems.Strict:           {"Preference-Applied"},
-			problems.RateLimited:      {"RateLimit", "RateLimit-Policy"},
 		}[k]
 		if k.Retry() > 0 {
 			more = append(more, "Retry-After")

@@ -78,7 +78,13 @@ func TestEveryProblemIsDescribed(t *testing.T) {
 
 // References lead somewhere, and nothing stands there in vain.
 func TestReferences(t *testing.T) {
-	text, d := write(t, Config{Tables: []*schema.Table{schema.Events(), clicks(t)}, Credentials: true}, "clicks", "events")
+	for _, credentials := range []bool{false, true} {
+		text, d := write(t, Config{Tables: []*schema.Table{schema.Events(), clicks(t)}, Credentials: credentials}, "clicks", "events")
+		checkReferences(t, text, d)
+	}
+}
+
+func checkReferences(t *testing.T, text string, d described) {
 	used := map[string]bool{}
 	for _, m := range regexp.MustCompile(`"#/components/(\w+)/([\w-]+)"`).FindAllStringSubmatch(text, -1) {
 		used[m[1]+" "+m[2]] = true

@@ -21,6 +21,7 @@ type operation struct {
 	bodies     []body   // forms of the request's body; none: it has none
 	answers    []answer // those that are not problems
 	problems   []problems.Kind
+	headers    []string // names of components: what every answer may have
 }
 
 // body is a form of a request's or an answer's body.
@@ -33,7 +34,7 @@ type body struct {
 type answer struct {
 	status  int
 	text    string
-	headers []string // names of components; each answer has Parquay-Request-Id besides
+	headers []string // names of components
 	bodies  []body
 }
 
@@ -43,7 +44,7 @@ func operations() []operation {
 }
 
 func postEvents() operation {
-	kept := []string{"Parquay-Durability", "Parquay-Receipt", "Preference-Applied", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"}
+	kept := []string{"Parquay-Durability", "Parquay-Receipt", "Preference-Applied", "Idempotency-Replayed"}
 	outcome := []body{{jsonType, ref("schemas", "Outcome")}}
 	return operation{
 		method: http.MethodPost, path: "/v1/{table}", id: "post_{table}",
