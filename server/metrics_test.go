@@ -1,13 +1,16 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -116,6 +119,64 @@ func TestRefusedBodiesAreCounted(t *testing.T) {
 	got := gathered(t, cfg.Gatherer)["parquay_http_request_body_bytes_total{}"]
 	if w.Code != 413 || got <= float64(cfg.MaxBody) || got > float64(2*cfg.MaxBody) {
 		t.Errorf("%d, %v bytes, want a little more than %d", w.Code, got, cfg.MaxBody)
+	}
+}
+
+// A client that leaves is counted once, whether it closes its connection or resets
+// its stream, and whether its body had arrived or not.
+func TestAbortedRequestsAreCounted(t *testing.T) {
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(proto, func(t *testing.T) {
+			committing := make(chan struct{})
+			intake := newFakeIntake(t)
+			intake.commit = func(ctx context.Context) error {
+				close(committing)
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			cfg := testConfig(intake)
+			s := start(t, cfg)
+			var protocols http.Protocols
+			protocols.SetHTTP1(proto == "HTTP/1.1")
+			protocols.SetUnencryptedHTTP2(proto == "HTTP/2.0")
+			transport := &http.Transport{Protocols: &protocols}
+			defer transport.CloseIdleConnections()
+
+			send := func(ctx context.Context, body io.Reader) {
+				r, err := http.NewRequestWithContext(ctx, "POST", s.url+"/v1/events", body)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if res, err := transport.RoundTrip(r); err == nil {
+					_ = res.Body.Close()
+				}
+			}
+			ctx, leave := context.WithCancel(t.Context())
+			left := make(chan struct{})
+			go func() { defer close(left); send(ctx, strings.NewReader(event)) }()
+			<-committing
+			leave()
+			<-left
+			send(t.Context(), io.MultiReader(strings.NewReader(event), iotest.ErrReader(errBoom)))
+			want := map[string]float64{
+				"parquay_http_requests_total{route=/v1/{table},status=499}": 1,
+				"parquay_http_requests_total{route=/v1/{table},status=400}": 1,
+				"parquay_http_problems_total{type=client-gone}":             1,
+				"parquay_http_problems_total{type=incomplete-body}":         1,
+				"parquay_events_abandoned_total{table=events}":              1,
+				"parquay_http_requests_in_flight{}":                         0,
+			}
+			eventually(t, "both requests are counted", func() bool {
+				got := gathered(t, cfg.Gatherer)
+				for name, v := range want {
+					if got[name] != v {
+						return false
+					}
+				}
+				return true
+			})
+		})
 	}
 }
 
