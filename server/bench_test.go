@@ -110,3 +110,23 @@ func BenchmarkServe(b *testing.B) {
 		})
 	}
 }
+
+// An ordinary request allocates no more for what others ask for: what it does is in
+// net/http's and chi's routing (4), the request's notes and id (2), its body's
+// readers (2), its post and the decoder's callback (2), its batch (3), its receipt
+// (1), and in the fake (1).
+func TestAllocPost(t *testing.T) {
+	intake := newFakeIntake(t)
+	intake.forgetful = true
+	h := newServer(t, testConfig(intake)).events.Handler
+	src := strings.NewReader(one)
+	r := httptest.NewRequest("POST", "/v1/events", src)
+	w := &blackHole{header: http.Header{}}
+	allocs := testing.AllocsPerRun(1000, func() {
+		src.Reset(one)
+		h.ServeHTTP(w, r)
+	})
+	if w.status != 202 || allocs > 15 {
+		t.Errorf("status %d, %v allocations", w.status, allocs)
+	}
+}

@@ -66,15 +66,14 @@ func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err er
 	d := p.decoders.Get().(*schema.Decoder)
 	// Not put back when it panics: who knows in what state it is.
 	now := time.Now()
-	err = cloudevents.Decode(d, p.format, p.header, text, now, p.account.growColumns)
-	// What was decoded has cost its tenant that, whatever becomes of it.
-	p.tenant.Charge(now, int64(d.Accepted()+d.Rejected()), int64(len(text)))
-	if err == nil {
+	if err = cloudevents.Decode(d, p.format, p.header, text, now, p.account.growColumns); err == nil {
 		out = outcomeOf(d)
 		out.DryRun = p.dryRun
 		if p.stores(out) {
 			batches = d.Batches(p.account.tenant)
 		}
+		// They have been decoded, whatever becomes of them.
+		p.tenant.Charge(now, int64(out.Accepted+out.Rejected), 0)
 	}
 	p.putBack(d, &p.account)
 	return batches, out, err

@@ -51,6 +51,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.metrics.textBytes.Add(float64(len(text.bytes)))
+	p.tenant.Charge(time.Now(), 0, int64(len(text.bytes))) // also of a body that is broken, or known
 
 	var res result
 	if p.key == "" {
