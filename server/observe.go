@@ -94,7 +94,7 @@ func (r *recorder) tellLimits() {
 	if policy != "" {
 		r.rateLimit = [2][1]string{{policy}, {state}}
 		h := r.Header()
-		h["RateLimit-Policy"], h["RateLimit"] = r.rateLimit[0][:], r.rateLimit[1][:]
+		h["Ratelimit-Policy"], h["Ratelimit"] = r.rateLimit[0][:], r.rateLimit[1][:]
 	}
 }
 

@@ -99,7 +99,7 @@ func problemOf(err error) problem {
 	case errors.As(err, &method):
 		return newProblem(problems.MethodNotAllowed, method.Error()+nothing)
 	case errors.As(err, &limited):
-		p := newProblem(problems.RateLimited, limited.Error()+nothing)
+		p := newProblem(problems.RateLimited, "the tenant is over its rate of "+limited.Which+nothing)
 		p.retryAfter = max(p.retryAfter, limited.RetryAfter)
 		return p
 	case errors.As(err, &param):
@@ -147,7 +147,7 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	h := w.Header()
 	switch p.Type {
 	case problems.Unauthorized.Type():
-		h["WWW-Authenticate"] = challenges
+		h["Www-Authenticate"] = challenges
 	case problems.ContentEncoding.Type():
 		h.Set("Accept-Encoding", acceptEncoding)
 	}

@@ -28,6 +28,7 @@ func (s *Settings) problems() []error {
 	}
 
 	list = append(list, s.addressProblems()...)
+	list = append(list, s.gateProblems()...)
 	rule(s.Dir != "", "PARQUAY_DIR: is empty")
 	if _, err := s.bucketURL(); err != nil {
 		rule(false, "PARQUAY_BUCKET: %w", err)
@@ -50,6 +51,9 @@ func (s *Settings) problems() []error {
 	rule(s.Shutdown > 0, "PARQUAY_SHUTDOWN: %v is not positive", s.Shutdown)
 	var level slog.Level
 	rule(level.UnmarshalText([]byte(s.LogLevel)) == nil, "PARQUAY_LOG_LEVEL: %q is none of debug, info, warn, error", s.LogLevel)
+	rule(s.IdempotencyWindow >= time.Second && s.IdempotencyWindow <= 24*time.Hour,
+		"PARQUAY_IDEMPOTENCY_WINDOW: %v is not within 1s to 24h", s.IdempotencyWindow)
+	rule(s.IdempotencyKeys >= 1000, "PARQUAY_IDEMPOTENCY_KEYS: %d is less than 1000", s.IdempotencyKeys)
 	oneOf("PARQUAY_LOG_FORMAT", s.LogFormat, "", "text", "json")
 	return list
 }
@@ -85,11 +89,50 @@ func (s *Settings) sizeProblems() []error {
 	return list
 }
 
+// gateProblems checks who may come in, and how.
+func (s *Settings) gateProblems() []error {
+	var list []error
+	rule := func(ok bool, format string, args ...any) {
+		if !ok {
+			list = append(list, fmt.Errorf(format, args...))
+		}
+	}
+	rule(s.TLSKey != "" || s.TLSCert == "", "PARQUAY_TLS_KEY: is unset, and the certificate of PARQUAY_TLS_CERT needs it")
+	rule(s.TLSCert != "" || s.TLSKey == "", "PARQUAY_TLS_CERT: is unset, and the key of PARQUAY_TLS_KEY is of no use without it")
+	rule(s.TLSCert != "" || s.TLSClientCA == "", "PARQUAY_TLS_CLIENT_CA: needs PARQUAY_TLS_CERT and PARQUAY_TLS_KEY: without TLS no client shows a certificate")
+	rule(s.MaxConnections >= 1, "PARQUAY_MAX_CONNECTIONS: %d is less than 1", s.MaxConnections)
+	for _, network := range s.TrustedProxies {
+		rule(network.Bits() > 0, "PARQUAY_TRUSTED_PROXIES: %v is everybody, and then anybody may say who they are", network)
+	}
+	for _, origin := range s.CORSOrigins {
+		rule(isOrigin(origin), "PARQUAY_CORS_ORIGINS: %q is neither an origin such as https://app.example nor *", origin)
+	}
+	return list
+}
+
+// isOrigin reports whether a browser could send an origin in this form: without a
+// path, and in small letters, since it is compared as it is.
+func isOrigin(text string) bool {
+	if text == "*" {
+		return true
+	}
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		!strings.ContainsAny(u.Host, "*,") && text == strings.ToLower(u.Scheme+"://"+u.Host)
+}
+
 // addressProblems checks both listeners: well-formed, distinct, and on loopback
-// unless that was waived, so that nothing is open by accident.
+// unless credentials are asked for or that was waived, so that nothing is open by
+// accident. The admin listener asks for none.
 func (s *Settings) addressProblems() []error {
 	var list []error
-	for _, l := range []struct{ name, address string }{{"PARQUAY_LISTEN", s.Listen}, {"PARQUAY_ADMIN_LISTEN", s.AdminListen}} {
+	for _, l := range []struct {
+		name, address string
+		asks          bool
+	}{
+		{"PARQUAY_LISTEN", s.Listen, s.Tenants != "" || s.TLSClientCA != ""},
+		{"PARQUAY_ADMIN_LISTEN", s.AdminListen, false},
+	} {
 		host, port, err := net.SplitHostPort(l.address)
 		if err == nil {
 			_, err = strconv.ParseUint(port, 10, 16)
@@ -97,9 +140,13 @@ func (s *Settings) addressProblems() []error {
 		switch {
 		case err != nil:
 			list = append(list, fmt.Errorf("%s: %q is not host:port", l.name, l.address))
-		case !s.Insecure && !isLoopback(host):
+		case l.asks || s.Insecure || isLoopback(host):
+		case l.name == "PARQUAY_LISTEN":
 			list = append(list, fmt.Errorf("%s: %q is not a loopback address and no credentials are configured: "+
-				"anyone who reaches it could write; PARQUAY_INSECURE=true allows it", l.name, l.address))
+				"anyone who reaches it could write; PARQUAY_TENANTS says who may, PARQUAY_INSECURE=true allows everybody", l.name, l.address))
+		default:
+			list = append(list, fmt.Errorf("%s: %q is not a loopback address and asks for no credentials: "+
+				"anyone who reaches it could read profiles; PARQUAY_INSECURE=true allows it", l.name, l.address))
 		}
 	}
 	if s.Listen == s.AdminListen && !strings.HasSuffix(s.Listen, ":0") {

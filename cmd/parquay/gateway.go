@@ -22,6 +22,7 @@ import (
 	"parquay/buffer/journal/vfs"
 	"parquay/schema"
 	"parquay/server"
+	"parquay/server/tenants"
 	"parquay/writer"
 )
 
@@ -34,15 +35,20 @@ type gateway struct {
 	settings Settings
 	log      *slog.Logger
 	registry *prometheus.Registry
+	tenants  *tenants.Registry // nil where no credentials are asked for
 	server   *server.Server
 	buffer   *buffer.Buffer
 }
 
-// openGateway opens what the settings name, and nothing if that fails. The journal
-// comes first, because its lock is what keeps a second process away from the spool
+// openGateway opens what the settings name, and nothing if that fails. Of what is
+// shared, the journal comes first, because its lock is what keeps a second process away from the spool
 // and the rest; the listeners come last, when everything behind them works.
 func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys vfs.FS, log *slog.Logger) (*gateway, error) {
 	registry := newRegistry()
+	who, err := openTenants(s, registry, log)
+	if err != nil {
+		return nil, err
+	}
 	incarnation := journal.NewIncarnation()
 	dir := filepath.Join(s.Dir, "journal")
 	disk, err := journal.OpenDisk(fsys, dir, incarnation, journal.Options{})
@@ -72,10 +78,11 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 	}
 	srv, err := server.New(server.Config{
 		Listen: s.Listen, AdminListen: s.AdminListen, Insecure: s.Insecure,
-		MaxConnections: s.MaxConnections,
-		Tables:         tables,
-		Limits:         schema.Limits{MaxEvent: int(s.MaxEvent), Late: s.Late, Early: s.Early},
-		MaxBody:        int64(s.MaxBody), MaxDecoded: int64(s.MaxDecoded),
+		TLS: s.tlsFiles(), MaxConnections: s.MaxConnections,
+		TrustedProxies: s.TrustedProxies, CORSOrigins: s.CORSOrigins, Tenants: who,
+		Tables:  tables,
+		Limits:  schema.Limits{MaxEvent: int(s.MaxEvent), Late: s.Late, Early: s.Early},
+		MaxBody: int64(s.MaxBody), MaxDecoded: int64(s.MaxDecoded),
 		IdempotencyWindow: s.IdempotencyWindow, IdempotencyKeys: s.IdempotencyKeys,
 		Ack:    s.Ack,
 		Intake: intake{b}, Ready: b.Ready,
@@ -85,7 +92,7 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	return &gateway{settings: s, log: log, registry: registry, server: srv, buffer: b}, nil
+	return &gateway{settings: s, log: log, registry: registry, tenants: who, server: srv, buffer: b}, nil
 }
 
 // How PARQUAY_MEMORY is shared out: half of it holds bodies and batches (the
@@ -134,13 +141,18 @@ func warnOfDisk(dir string, disk *journal.Disk, log *slog.Logger) {
 
 // run serves until a signal comes or something fails, and then stops in order.
 // Its error is nil after a stop by signal. The end of ctx is like a second signal.
-func (g *gateway) run(ctx context.Context, signals <-chan os.Signal) error {
+// One of reloads makes it read again what may change while it runs.
+func (g *gateway) run(ctx context.Context, signals, reloads <-chan os.Signal) error {
 	ctx, abort := context.WithCancel(ctx)
 	defer abort()
 	group, failed := errgroup.WithContext(ctx)
 	buffering := make(chan struct{}) // closed when the buffer has ended
 	group.Go(func() error { defer close(buffering); return g.buffer.Run(ctx) })
 	group.Go(func() error { return g.server.Run(ctx) })
+	group.Go(func() error { g.reloadOn(ctx, reloads); return nil })
+	if g.tenants != nil {
+		group.Go(func() error { return g.tenants.Run(ctx) })
+	}
 
 	select {
 	case signal := <-signals:

@@ -104,7 +104,7 @@ func TestGatewayFailsClosed(t *testing.T) {
 	g := openTest(t, dir, fsys)
 	events := "http://" + g.server.Addr().String() + "/v1/events"
 	ended := make(chan error, 1)
-	go func() { ended <- g.run(t.Context(), nil) }()
+	go func() { ended <- g.run(t.Context(), nil, nil) }()
 
 	if status, text := request(t, "POST", events, `{"type":"message.sent","id":"before"}`); status != 202 {
 		t.Fatalf("before the fault: %d %s", status, text)
@@ -131,7 +131,7 @@ func TestGatewayStopsInSpiteOfSlowClients(t *testing.T) {
 	g.settings.Shutdown = 4 * time.Second
 	signals := make(chan os.Signal, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- g.run(t.Context(), signals) }()
+	go func() { ended <- g.run(t.Context(), signals, nil) }()
 	address := g.server.Addr().String()
 	if status, text := request(t, "POST", "http://"+address+"/v1/events", `{"type":"message.sent"}`); status != 202 {
 		t.Fatalf("%d %s", status, text)
@@ -164,7 +164,7 @@ func TestGatewayClosesWhatItOpened(t *testing.T) {
 		g := openTest(t, dir, vfs.OS{})
 		signals := make(chan os.Signal, 1)
 		signals <- syscall.SIGTERM
-		if err := g.run(t.Context(), signals); err != nil {
+		if err := g.run(t.Context(), signals, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestGatewayOpensAllOrNothing(t *testing.T) {
 	for _, g := range []*gateway{g, second} {
 		signals := make(chan os.Signal, 1)
 		signals <- syscall.SIGINT
-		if err := g.run(t.Context(), signals); err != nil {
+		if err := g.run(t.Context(), signals, nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -229,7 +229,7 @@ func TestMetricsAreGathered(t *testing.T) {
 	g := openTest(t, t.TempDir(), vfs.OS{})
 	signals := make(chan os.Signal, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- g.run(t.Context(), signals) }()
+	go func() { ended <- g.run(t.Context(), signals, nil) }()
 	events, admin := g.server.Addr().String(), g.server.AdminAddr().String()
 	if status, text := request(t, "POST", "http://"+events+"/v1/events", `{"type":"message.sent"}{"kind":1}`); status != 207 {
 		t.Fatalf("%d %s", status, text)

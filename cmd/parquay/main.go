@@ -22,6 +22,17 @@
 // and it must come back after a restart. spool/ holds files on their way to the
 // bucket and may be lost.
 //
+// # Who may post
+//
+// Without further settings nobody is asked, and so nobody else is heard: both
+// listeners refuse any address but a loopback one. PARQUAY_TENANTS names a file of
+// tenants, their keys and their limits; PARQUAY_TLS_CERT and PARQUAY_TLS_KEY make
+// the event listener speak TLS, and with PARQUAY_TLS_CLIENT_CA ask clients for
+// certificates. These files are read again when they change and on SIGHUP. Each
+// takes effect as a whole: with one that can't be used the last good one stays, the
+// log says why, and parquay_tenants_reload_failed or parquay_tls_reload_failed is 1.
+// Connections, and requests under way, go on with what they began with.
+//
 // # Stopping it
 //
 // SIGTERM and SIGINT: /readyz turns 503, the listeners stop accepting, requests

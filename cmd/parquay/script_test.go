@@ -52,6 +52,8 @@ func TestScripts(t *testing.T) {
 			"get":   cmdGet,
 			"curl":  cmdCurl,
 			"spoil": cmdSpoil,
+			"hup":   cmdHup,
+			"cert":  cmdCert,
 		},
 	})
 }

@@ -25,7 +25,8 @@ Takes events at POST /v1/<table> and writes them as Parquet files into the
 bucket, one file an hour, table and flush interval. It runs until SIGTERM or
 SIGINT, and then puts what it holds into the bucket within PARQUAY_SHUTDOWN;
 what is left stays in the journal for the next start. A second signal stops the
-waiting.
+waiting. SIGHUP reads the files of tenants and of TLS again; what can't be used
+is logged, and the last good ones stay.
 
 Exit codes: 0 stopped in good order, 1 it could not start or a part failed,
 2 the settings can't work, 3 the journal failed.`,
@@ -57,6 +58,10 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 		debug.SetMemoryLimit(int64(s.Memory))
 	}
 
+	// Also with nothing to reload: unasked for, SIGHUP would end the process.
+	reloads := make(chan os.Signal, 1)
+	signal.Notify(reloads, syscall.SIGHUP)
+	defer signal.Stop(reloads)
 	signals := make(chan os.Signal, 2) // the one to stop, and the one to stop waiting
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -67,10 +72,10 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 	url, _ := s.bucketURL() // checked with the settings
 	log.Info(servingMessage, "events", g.server.Addr().String(), "admin", g.server.AdminAddr().String(),
 		"bucket", url, "directory", s.Dir, "ack", s.Ack, "version", buildVersion())
-	if logsText(s, c.err) { // somebody is watching
+	if logsText(s, c.err) && s.Tenants == "" && s.TLSCert == "" { // somebody is watching, and needs nothing else to try it
 		fmt.Fprintf(c.err, "\ntry: curl -d '%s' http://%s/v1/events\n\n", sampleEvent, g.server.Addr())
 	}
-	return g.run(ctx, signals)
+	return g.run(ctx, signals, reloads)
 }
 
 // sampleEvent is one that the built-in table takes.

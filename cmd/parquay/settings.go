@@ -22,9 +22,10 @@ import (
 // AWS_ACCESS_KEY_ID, profiles, container and instance roles) and not from here.
 type Settings struct {
 	// Where events are posted, host:port. Port 0 takes a free one, which the log names. Anything but loopback needs
-	// PARQUAY_INSECURE while no credentials are configured.
+	// PARQUAY_TENANTS, PARQUAY_TLS_CLIENT_CA or PARQUAY_INSECURE.
 	Listen string `envconfig:"PARQUAY_LISTEN" default:"127.0.0.1:8080"`
-	// Health, readiness, metrics and pprof, host:port, under the same rule.
+	// Health, readiness, metrics and pprof, host:port. It asks for no credentials: anything but loopback needs
+	// PARQUAY_INSECURE.
 	AdminListen string `envconfig:"PARQUAY_ADMIN_LISTEN" default:"127.0.0.1:9090"`
 	// Lets both listen on any address without credentials: for a network that is trusted as a whole.
 	Insecure bool `envconfig:"PARQUAY_INSECURE" default:"false"`
@@ -38,7 +39,7 @@ type Settings struct {
 	TLSKey string `envconfig:"PARQUAY_TLS_KEY"`
 	// A PEM file of authorities. With it clients must show a certificate that one of them has signed.
 	TLSClientCA string `envconfig:"PARQUAY_TLS_CLIENT_CA"`
-	// Connections to the event listener at a time. Further ones wait until one ends.
+	// Connections to the event listener at a time. Further ones wait until one ends, or one that is idle is closed.
 	MaxConnections int `envconfig:"PARQUAY_MAX_CONNECTIONS" default:"4096"`
 	// Networks of balancers, as 10.0.0.0/8,fd00::/8, whose X-Forwarded-For is believed about a client's address.
 	TrustedProxies []netip.Prefix `envconfig:"PARQUAY_TRUSTED_PROXIES"`

@@ -60,6 +60,37 @@ func TestSettingsRules(t *testing.T) {
 			vars: map[string]string{"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_ADMIN_LISTEN": ":9090"},
 			want: []string{`PARQUAY_LISTEN: "0.0.0.0:80" is not a loopback`, `PARQUAY_ADMIN_LISTEN: ":9090" is not a loopback`},
 		},
+		"credentials cover the events alone": {
+			vars: map[string]string{"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_ADMIN_LISTEN": ":9090", "PARQUAY_TENANTS": "t.json"},
+			want: []string{`PARQUAY_ADMIN_LISTEN: ":9090" is not a loopback`},
+		},
+		"client certificates are credentials": {vars: map[string]string{
+			"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_TLS_CERT": "c", "PARQUAY_TLS_KEY": "k", "PARQUAY_TLS_CLIENT_CA": "a",
+		}},
+		"a certificate is no credential": {
+			vars: map[string]string{"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_TLS_CERT": "c", "PARQUAY_TLS_KEY": "k"},
+			want: []string{"PARQUAY_LISTEN: "},
+		},
+		"insecure beside tenants":    {vars: map[string]string{"PARQUAY_INSECURE": "true", "PARQUAY_TENANTS": "t.json"}},
+		"a certificate without key":  {vars: map[string]string{"PARQUAY_TLS_CERT": "c"}, want: []string{"PARQUAY_TLS_KEY: is unset"}},
+		"a key without certificate":  {vars: map[string]string{"PARQUAY_TLS_KEY": "k"}, want: []string{"PARQUAY_TLS_CERT: is unset"}},
+		"authorities without either": {vars: map[string]string{"PARQUAY_TLS_CLIENT_CA": "a"}, want: []string{"PARQUAY_TLS_CLIENT_CA: needs"}},
+		"no connections":             {vars: map[string]string{"PARQUAY_MAX_CONNECTIONS": "0"}, want: []string{"PARQUAY_MAX_CONNECTIONS: 0 is less"}},
+		"proxies":                    {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8,192.0.2.7/32"}},
+		"a proxy that is no network": {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "10.0.0.1"}, want: []string{"PARQUAY_TRUSTED_PROXIES: "}},
+		"everybody is a proxy":       {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, want: []string{"PARQUAY_TRUSTED_PROXIES: ::/0 is everybody"}},
+		"origins":                    {vars: map[string]string{"PARQUAY_CORS_ORIGINS": "https://app.example,http://localhost:3000"}},
+		"any origin":                 {vars: map[string]string{"PARQUAY_CORS_ORIGINS": "*"}},
+		"origins that are none": {
+			vars: map[string]string{"PARQUAY_CORS_ORIGINS": "app.example,https://app.example/,https://App.example,https://*.example,null,ftp://x,https://u:p@x,https://ok.example"},
+			want: []string{
+				`PARQUAY_CORS_ORIGINS: "app.example" is neither`, `PARQUAY_CORS_ORIGINS: "https://app.example/"`, `PARQUAY_CORS_ORIGINS: "https://App.example"`,
+				`PARQUAY_CORS_ORIGINS: "https://*.example"`, `PARQUAY_CORS_ORIGINS: "null"`, `PARQUAY_CORS_ORIGINS: "ftp://x"`, `PARQUAY_CORS_ORIGINS: "https://u:p@x"`,
+			},
+		},
+		"answers kept for a moment": {vars: map[string]string{"PARQUAY_IDEMPOTENCY_WINDOW": "999ms"}, want: []string{"PARQUAY_IDEMPOTENCY_WINDOW: "}},
+		"answers kept for days":     {vars: map[string]string{"PARQUAY_IDEMPOTENCY_WINDOW": "25h"}, want: []string{"PARQUAY_IDEMPOTENCY_WINDOW: "}},
+		"few idempotency keys":      {vars: map[string]string{"PARQUAY_IDEMPOTENCY_KEYS": "999"}, want: []string{"PARQUAY_IDEMPOTENCY_KEYS: 999 is less"}},
 		"not loopback either": {
 			vars: map[string]string{"PARQUAY_LISTEN": "localhost.example.org:80", "PARQUAY_ADMIN_LISTEN": "127.0.0.1.example.org:80"},
 			want: []string{"PARQUAY_LISTEN: ", "PARQUAY_ADMIN_LISTEN: "},
