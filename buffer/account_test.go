@@ -45,8 +45,8 @@ func TestAccountsAddUp(t *testing.T) {
 	g.mustPost(batch("gone", 1, 7, 0))
 	g.crash()
 
-	files.step = func(n int, _ string, _ FileID) verdict { // a flush fails now and then
-		if n%100 == 50 {
+	files.step = func(n int, _ string, id FileID) verdict {
+		if n%100 == 50 || (id.Tenant == "gone" && n < 20) { // flushes fail now and then
 			return fails
 		}
 		return done
@@ -104,6 +104,9 @@ func TestAccountsAddUp(t *testing.T) {
 			t.Errorf("in the end %+v, want %+v", a, want)
 		}
 		late += a.Late
+	}
+	if stored := g.metrics.Latency.mu.events; stored != 1600+17 {
+		t.Errorf("the latency of %d events is known", stored)
 	}
 	if late != 600 {
 		t.Errorf("%d events are late, want half of all", late)
@@ -166,6 +169,31 @@ func TestShare(t *testing.T) {
 			t.Errorf("%s holds %d bytes, want %d", a.Tenant, a.Held, want)
 		}
 	}
+}
+
+// TestSmallShare: a tenant whose own share is far below the common one is drained
+// before that is full, so that it is not refused until the window ends.
+func TestSmallShare(t *testing.T) {
+	files := newFakeFiles(t)
+	g := start(t, config(t, vfs.OS{}, t.TempDir(), files))
+	var all []*schema.Batch
+	for i := range int64(300) { // 3 MB in many partitions, through 128 KiB
+		b := batch("acme", i%50, 1, 10_000)
+		all = append(all, b)
+		r, err := g.Reserve("acme", 128<<10, cost(b))
+		for ; errors.Is(err, ErrTenantFull); r, err = g.Reserve("acme", 128<<10, cost(b)) {
+			time.Sleep(time.Millisecond) // bounded by the test's own timeout
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Commit(context.Background(), []*schema.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+		r.Release()
+	}
+	g.finish()
+	once(t, files, all...)
 }
 
 // TestTenantSeriesAreBounded: more tenants than may have series of their own are

@@ -60,14 +60,24 @@ func TestBacklog(t *testing.T) {
 // flushed all the same.
 func TestBacklogOfOneWindow(t *testing.T) {
 	files := newFakeFiles(t)
+	gate := make(chan struct{})
+	files.step = func(_ int, what string, _ FileID) verdict {
+		if what == "put" {
+			<-gate
+		}
+		return done
+	}
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
 	cfg.Backlog = 2
+	cfg.WindowBytes = 1
 	g := start(t, cfg)
 	var all []*schema.Batch
 	for hour := range int64(100) {
 		all = append(all, batch("acme", hour, 1, 0))
 	}
 	g.mustPost(all...)
+	eventually(t, func() bool { return g.uploads.len() == 100-cfg.Uploads })
+	close(gate)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := g.Drain(ctx); err != nil {

@@ -77,6 +77,9 @@ func (f *fakeFiles) holds(files []FileID, batches ...*schema.Batch) {
 	for _, id := range files {
 		got[id] = true
 	}
+	if !slices.IsSortedFunc(files, FileID.compare) {
+		f.t.Errorf("in no order: %v", files)
+	}
 	if !maps.Equal(got, want) || len(got) != len(files) {
 		f.t.Errorf("the receipt names %v, the rows are in %v", files, want)
 	}
@@ -185,6 +188,7 @@ func TestReceiptAfterAFailedFlush(t *testing.T) {
 		t.Fatal("nothing failed")
 	}
 	files.holds(g.stored("acme", r), batches...)
+	g.traces.used()
 }
 
 func TestAwait(t *testing.T) {
@@ -251,6 +255,21 @@ func TestTracesAreBounded(t *testing.T) {
 	g.finish()
 }
 
+// TestForgottenTrace: a window whose trace did not fit has none, rather than half
+// of one that takes its first frames for unknown.
+func TestForgottenTrace(t *testing.T) {
+	cfg := config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t))
+	cfg.Memory = 1 << 20
+	g := start(t, cfg)
+	first := g.mustCommit(batch("tenant-0", 1, 1, 0))
+	for i := range 400 {
+		tenant := fmt.Sprint("tenant-", i)
+		g.wantPending(tenant, g.mustCommit(batch(tenant, 1, 1, 0)))
+		g.wantPending("tenant-0", first)
+	}
+	g.finish()
+}
+
 func (ts *traces) used() int64 {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -272,6 +291,9 @@ func TestFrameSet(t *testing.T) {
 		size := 0
 		for _, n := range in {
 			size += s.add(n)
+			if again := s.add(n); again != 0 {
+				t.Errorf("%d twice takes %d bytes more", n, again)
+			}
 		}
 		if size != len(s.deltas) {
 			t.Errorf("grew by %d bytes to %d", size, len(s.deltas))

@@ -28,12 +28,12 @@ type window struct {
 	shares []*share // of all tenants
 	ended  time.Time
 
-	held    atomic.Int64          // bytes of batches in memory
-	waiting atomic.Int64          // files that wait for the bucket
-	stored  atomic.Int64          // rows of files in the bucket, as read back
-	refs    atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
-	err     atomic.Pointer[error] // the first failure of its flush
-	done    func(*window)         // called once, when nothing refers to it any more
+	held     atomic.Int64          // bytes of batches in memory
+	finished atomic.Int64          // files that are ready for the bucket, or were put
+	stored   atomic.Int64          // rows of files in the bucket, as read back
+	refs     atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
+	err      atomic.Pointer[error] // the first failure of its flush
+	done     func(*window)         // called once, when nothing refers to it any more
 
 	mu struct {
 		sync.Mutex
@@ -113,7 +113,7 @@ func (w *window) push(t *tenant, e entry) {
 	w.held.Add(cost(e.batch))
 	t.ring.push(e)
 	t.undrained += cost(e.batch)
-	if t.undrained >= t.b.drainBytes || w.replayed {
+	if t.undrained >= min(t.b.drainBytes, t.share.Load()/8) || w.replayed {
 		t.undrained = 0
 		t.schedule()
 	}
