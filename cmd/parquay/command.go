@@ -23,7 +23,8 @@ type command struct {
 // commands lists them in the order of the help text.
 func commands() []command {
 	return []command{
-		serveCommand(), ddlCommand(), schemaCheckCommand(), catCommand(), verifyCommand(), versionCommand(), helpCommand(),
+		serveCommand(), keyNewCommand(), keyCheckCommand(), ddlCommand(), schemaCheckCommand(),
+		catCommand(), verifyCommand(), versionCommand(), helpCommand(),
 	}
 }
 

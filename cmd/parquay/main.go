@@ -2,6 +2,8 @@
 // them as hour-partitioned Parquet files into S3 or a directory.
 //
 //	parquay [serve]                       run the gateway
+//	parquay key new TENANT [-expires W]   make a key for a tenant, and its line for the file of tenants
+//	parquay key check FILE                check a file of tenants
 //	parquay ddl [-table T] [-location U]  print the Athena table for a schema
 //	parquay schema check OLD NEW          say whether a schema change breaks readers or writers
 //	parquay cat FILE…                     print Parquet files, or journal segments, as NDJSON
@@ -50,7 +52,8 @@
 // # Exit codes
 //
 //	0  done; for serve, a stop in good order, even with windows left in the journal
-//	1  it failed; schema check found a breaking change; verify found a disagreement
+//	1  it failed; schema check found a breaking change; verify found a disagreement;
+//	   key check found a file that can't be used
 //	2  an unknown command or flag, or settings that can't work
 //	3  serve: the journal failed. Nothing was acknowledged after that; what was
 //	   acknowledged before is in the bucket or in the journal. Look at the disk,

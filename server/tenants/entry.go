@@ -53,7 +53,7 @@ type limitsEntry struct {
 // tenant checks the entry, also against those before it, and makes a Tenant of it.
 func (e *entry) tenant(p *parser) (*Tenant, []error) {
 	c := checks{}
-	c.rule(validName(e.Name), "the name does not match ^[a-z0-9][a-z0-9_-]{0,62}$")
+	c.rule(ValidName(e.Name), "the name does not match ^[a-z0-9][a-z0-9_-]{0,62}$")
 	c.rule(!p.names[e.Name], "the name is taken by an earlier tenant")
 	p.names[e.Name] = true
 	t := &Tenant{name: e.Name, limits: e.Limits.read(&c)}
@@ -139,8 +139,9 @@ func (c *checks) names(member string, list []string, most int, valid func(string
 	}
 }
 
-// validName keeps a tenant's name fit to be part of a path and of a label.
-func validName(name string) bool {
+// ValidName reports whether a tenant can have that name. It becomes part of paths
+// and of labels.
+func ValidName(name string) bool {
 	return wellFormed(name, "abcdefghijklmnopqrstuvwxyz0123456789", "_-")
 }
 

@@ -211,7 +211,7 @@ func (p *parser) tenant(text []byte, offset int) {
 	}
 	t, problems := e.tenant(p)
 	for _, problem := range problems {
-		if validName(e.Name) {
+		if ValidName(e.Name) {
 			problem = fmt.Errorf("tenant %s: %w", e.Name, problem)
 		}
 		p.add(offset, problem)

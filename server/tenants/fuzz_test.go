@@ -29,7 +29,7 @@ func FuzzParse(f *testing.F) {
 		}
 		ids := map[string]bool{}
 		for i, tenant := range list {
-			if !validName(tenant.name) || (i > 0 && tenant.name <= list[i-1].name) {
+			if !ValidName(tenant.name) || (i > 0 && tenant.name <= list[i-1].name) {
 				t.Errorf("name %q", tenant.name)
 			}
 			if len(tenant.keys) > maxKeys || len(tenant.keys)+len(tenant.certificates) == 0 {
