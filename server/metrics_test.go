@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -178,6 +180,37 @@ func TestAbortedRequestsAreCounted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The time that a client wished to wait is no part of a request's duration: it tells
+// of the client. In the bubble no other time passes.
+func TestTheWaitIsNotCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig(newFakeIntake(t))
+		s := newServer(t, cfg)
+		r := httptest.NewRequest("POST", "/v1/events", strings.NewReader(event))
+		r.Header.Set("Prefer", "wait=20")
+		began, w := time.Now(), httptest.NewRecorder()
+		s.events.Handler.ServeHTTP(w, r)
+		if waited := time.Since(began); w.Code != 202 || waited != 20*time.Second {
+			t.Fatalf("%d after %v", w.Code, waited)
+		}
+		families, err := cfg.Gatherer.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() != "parquay_http_request_duration_seconds" {
+				continue
+			}
+			if h := f.GetMetric()[0].GetHistogram(); h.GetSampleCount() != 1 || h.GetSampleSum() != 0 {
+				t.Errorf("%d requests took %v s", h.GetSampleCount(), h.GetSampleSum())
+			}
+		}
+		if n := gathered(t, cfg.Gatherer)["parquay_http_requests_waiting{}"]; n != 0 {
+			t.Errorf("%v requests still wait", n)
+		}
+	})
 }
 
 // Whatever a client makes up, no series comes of it: the second thousand requests
