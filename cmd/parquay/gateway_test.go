@@ -222,37 +222,3 @@ func TestAnswerable(t *testing.T) {
 		t.Error("the packages' errors are one, and the table is not needed")
 	}
 }
-
-// The registries' names are all there, and distinct: a metric created and never
-// registered would be missing here.
-func TestMetricsAreGathered(t *testing.T) {
-	g := openTest(t, t.TempDir(), vfs.OS{})
-	signals := make(chan os.Signal, 1)
-	ended := make(chan error, 1)
-	go func() { ended <- g.run(t.Context(), signals, nil) }()
-	events, admin := g.server.Addr().String(), g.server.AdminAddr().String()
-	if status, text := request(t, "POST", "http://"+events+"/v1/events", `{"type":"message.sent"}{"kind":1}`); status != 207 {
-		t.Fatalf("%d %s", status, text)
-	}
-	_, text := request(t, "GET", "http://"+admin+"/metrics", "")
-	for _, name := range []string{
-		`parquay_events_accepted_total{table="events"} 1`,
-		`parquay_events_rejected_total{code="required",table="events"} 1`,
-		"parquay_http_request_body_bytes_total", "parquay_journal_append_seconds_count", "parquay_journal_backlog_bytes",
-		"parquay_oldest_pending_seconds", "parquay_bucket_puts_failing", "parquay_spool_files",
-		"parquay_build_info", "go_goroutines", "process_resident_memory_bytes",
-	} {
-		if !strings.Contains(text, "\n"+name) {
-			t.Errorf("/metrics lacks %s", name)
-		}
-	}
-	signals <- syscall.SIGTERM
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(time.Minute):
-		t.Error("it did not stop")
-	}
-}
