@@ -84,9 +84,17 @@ func TestDecodeAsBudget(t *testing.T) {
 	long := []byte(`{"x":"` + strings.Repeat("x", 5000) + `"}`)
 	granted := 0
 	grow := func(bytes int) error { granted += bytes; return nil }
-	translate := func([]byte) ([]byte, *EventError) { return long, nil }
+	translate := func([]byte) ([]byte, *EventError) {
+		if size := d.rows.Size(); size > granted {
+			t.Fatalf("the columns have %d bytes, %d are granted", size, granted)
+		}
+		return long, nil
+	}
 	if err := d.DecodeAs(bytes.Repeat([]byte("1 "), 100), translate, receipt, grow); err != nil {
 		t.Fatal(err)
+	}
+	if d.translate != nil {
+		t.Error("the decoder holds on to the translation")
 	}
 	if size := d.rows.Size(); d.Accepted() != 100 || size < 100*5000 || granted < size {
 		t.Errorf("%d rows of %d bytes, %d granted", d.Accepted(), size, granted)

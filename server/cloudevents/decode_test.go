@@ -297,6 +297,7 @@ func TestRefusals(t *testing.T) {
 		{`{E,"x":"\ud800"}`, "x", schema.CodeInvalidUTF8},
 		{`{E` + many(1021) + `}`, "", schema.CodeTooManyFields},
 		{`{E,"data":{"x":0` + many(1025) + `}}`, "", schema.CodeTooManyFields},
+		{`{E` + strings.ReplaceAll(many(1100), "0,", "null,") + `}`, "", schema.CodeTooManyFields},
 		{`{E,"x":"` + strings.Repeat("x", 20<<10) + `"}`, "", schema.CodeEventTooLarge},
 	} {
 		event := strings.Replace(tt.event, "E", good[1:len(good)-1], 1)
@@ -315,6 +316,17 @@ func TestRefusals(t *testing.T) {
 		raw := event[:min(len(event), 16<<10)]
 		if rows := rowsOf(t, d, schema.Rejected()); len(rows) != 1 || rows[0]["raw"] != raw {
 			t.Errorf("%.200s is kept as %.200s", event, rows)
+		}
+	}
+}
+
+// TestTime: a table without a time of its own takes no time but one of RFC 3339, either.
+func TestTime(t *testing.T) {
+	for moment, code := range map[string]schema.Code{"2018-04-05T17:31:00.5+01:00": "", "2018-04-05 17:31:00Z": schema.CodeFormat} {
+		d := schema.NewDecoder(compile(t, plain), limits)
+		event := `{"specversion":"1.0","id":"1","source":"/s","type":"a.b","time":"` + moment + `"}`
+		if err := Decode(d, Structured, nil, []byte(event), receipt, noLimit); err != nil || (d.Rejected() > 0) != (code != "") || d.Counts()[code] != d.Rejected() {
+			t.Errorf("%s: %v, %v", event, err, d.Errors())
 		}
 	}
 }
@@ -343,13 +355,29 @@ func TestBudget(t *testing.T) {
 	if err := Decode(d, Structured, nil, event, receipt, refuse); !errors.Is(err, full) {
 		t.Errorf("structured: %v", err)
 	}
-	h := header("ce-id: 1", "ce-source: /s", "ce-type: a.b", "ce-specversion: 1.0")
-	asked := 0
-	grow := func(bytes int) error { asked += bytes; return nil }
-	if err := Decode(d, Binary, h, []byte(strings.Repeat("\n", 100_000)), receipt, grow); err != nil || asked < 200_000 {
-		t.Errorf("binary: %v, asked for %d", err, asked)
-	}
+	h := header(append(mandatory, "ce-subject: %00%00%00")...)
 	if err := Decode(d, Binary, h, nil, receipt, refuse); !errors.Is(err, full) {
 		t.Errorf("binary: %v", err)
+	}
+	for _, body := range []string{"", strings.Repeat("\n", 100_000), strings.Repeat("\x00", 100_000), `"` + strings.Repeat("x", 100_000) + `"`} {
+		m := message{header: h, body: []byte(body)}
+		if err := m.read(); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := m.structured()
+		var asked []int
+		grow := func(bytes int) error { asked = append(asked, bytes); return nil }
+		if err := Decode(d, Binary, h, []byte(body), receipt, grow); err != nil || asked[0] < len(text) || asked[0] > 2*len(text)+slack {
+			t.Errorf("binary: %v; asked for %d, the text has %d bytes", err, asked, len(text))
+		}
+	}
+	// Every attribute gets quotes.
+	longest := []byte(`{"specversion":"1.0","id":"1","source":"/s","type":"a.b"`)
+	for n := range 1000 {
+		longest = fmt.Appendf(longest, `,"%d":0`, n)
+	}
+	event, refusal := newTranslator(schema.Events()).translate(append(longest, '}'))
+	if refusal != nil || len(event) > len(longest)+slack {
+		t.Errorf("a CloudEvent of %d bytes became %d: %v", len(longest), len(event), refusal)
 	}
 }

@@ -56,7 +56,6 @@ func (t *translator) mergeData() (inner bool, refusal *schema.EventError) {
 			inner = true
 		case !m.isNull():
 			t.write(m.key, m.value) // the table refuses it
-			inner = false
 		}
 		met = true
 	}
@@ -109,7 +108,7 @@ func (p *placed) equals(value []byte) bool {
 		return equal(p.value, value)
 	}
 	s, ok := unquote(value)
-	return ok && value[0] == '"' && s == string(p.value)
+	return ok && s == string(p.value)
 }
 
 // writeBeaten keeps what attributes have taken the place of: members of the data, of
