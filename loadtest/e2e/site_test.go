@@ -77,6 +77,7 @@ type site struct {
 	env    []string
 	bucket string // where finished files are, as plain files
 	ack    string // the durability that answers must name
+	scheme string // of the listener for events; http if it is empty
 	log    *os.File
 
 	gateway *process.Gateway // the last one started
@@ -171,6 +172,9 @@ func (s *site) tryStart(ctx context.Context) error {
 		return err
 	}
 	s.gateway = g
+	if s.scheme != "" {
+		g.Events = strings.Replace(g.Events, "http", s.scheme, 1)
+	}
 	s.target.Store(g.Events)
 	return nil
 }
@@ -233,13 +237,17 @@ func (s *site) drain() {
 	s.Errorf("after three starts and stops the journal holds %q", s.journal())
 }
 
-// check compares the bucket with the ledger of a load.
-func (s *site) check(l *load) *check.Report {
+// check compares the bucket with the ledgers of all loads.
+func (s *site) check(loads ...*load) *check.Report {
 	s.Helper()
-	for _, p := range l.client.Problems() {
-		s.Errorf("answer: %s", p)
+	ledgers := map[string]string{}
+	for _, l := range loads {
+		ledgers[l.tenant] = l.ledger
+		for _, p := range l.client.Problems() {
+			s.Errorf("answer: %s", p)
+		}
 	}
-	report, err := check.Bucket(s.bucket, "default", l.ledger)
+	report, err := check.Bucket(s.bucket, ledgers)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -274,6 +282,7 @@ func (s *site) verify() {
 // load is a ledger client at work.
 type load struct {
 	site   *site
+	tenant string
 	client *ledger.Client
 	ledger string // the file's name
 	cancel context.CancelFunc
@@ -283,19 +292,28 @@ type load struct {
 // connections of every load.
 const connections = 16
 
-// load begins to send.
+// load begins to send, where no credentials are asked for.
 func (s *site) load() *load {
 	s.Helper()
-	name := filepath.Join(s.work, "ledger")
+	return s.loadOf("default", s.seed, &ledger.Client{Rate: number(s.T, "E2E_RATE", 20000)})
+}
+
+// loadOf begins to send as a tenant. The rest of the client is filled in; run is part
+// of all keys, so that no two loads may have the same.
+func (s *site) loadOf(tenant string, run uint32, client *ledger.Client) *load {
+	s.Helper()
+	name := filepath.Join(s.work, "ledger-"+tenant)
 	book, err := ledger.Create(name)
 	if err != nil {
 		s.Fatal(err)
 	}
+	client.Ledger, client.Run, client.Durability = book, run, s.ack
+	client.Target = func() string { return s.target.Load().(string) }
+	if client.Connections == 0 {
+		client.Connections = connections
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{site: s, ledger: name, cancel: cancel, ended: make(chan error, 1), client: &ledger.Client{
-		Ledger: book, Run: s.seed, Target: func() string { return s.target.Load().(string) },
-		Connections: connections, Rate: number(s.T, "E2E_RATE", 20000), Durability: s.ack,
-	}}
+	l := &load{site: s, tenant: tenant, ledger: name, cancel: cancel, ended: make(chan error, 1), client: client}
 	go func() { l.ended <- errors.Join(l.client.Load(ctx), book.Close()) }()
 	s.Cleanup(cancel)
 	return l
@@ -309,7 +327,7 @@ func (l *load) end() {
 		l.site.Error(err)
 	}
 	statuses, unanswered, accepted := l.client.Stats()
-	l.site.Logf("answers by status: %v, without an answer: %d, events accepted: %d", statuses, unanswered, accepted)
+	l.site.Logf("%s: answers by status: %v, without an answer: %d, events accepted: %d", l.tenant, statuses, unanswered, accepted)
 }
 
 // accepted is the number of events accepted so far.

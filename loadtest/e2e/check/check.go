@@ -43,8 +43,7 @@ func (r *Report) String() string {
 type checker struct {
 	Report
 	root     string
-	tenant   string
-	accounts map[string]*ledger.Account
+	accounts map[string]map[string]*ledger.Account // by tenant, then by key
 	seen     map[*ledger.Account][]sighting
 	made     map[string]string // ids made by the gateway, and where
 }
@@ -55,17 +54,21 @@ type sighting struct {
 	received int64
 }
 
-// Bucket reads every file below root and compares it with the ledger: every event
-// that was acknowledged must be there, as often as it may be, whole, and under its
-// tenant, table and hour; and nothing else may be there.
-func Bucket(root, tenant, ledgerFile string) (*Report, error) {
-	accounts, err := ledger.Read(ledgerFile)
-	if err != nil {
-		return nil, err
-	}
+// Bucket reads every file below root and compares it with the ledger of the tenant
+// whose it is: every event that was acknowledged must be there, as often as it may
+// be, whole, and under its tenant, table and hour; and nothing else may be there.
+// ledgers are files by tenant.
+func Bucket(root string, ledgers map[string]string) (*Report, error) {
 	c := &checker{
-		root: root, tenant: tenant, accounts: accounts,
+		root: root, accounts: map[string]map[string]*ledger.Account{},
 		seen: map[*ledger.Account][]sighting{}, made: map[string]string{},
+	}
+	for tenant, name := range ledgers {
+		accounts, err := ledger.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		c.accounts[tenant] = accounts
 	}
 	files, err := Files(root)
 	if err != nil {
@@ -74,8 +77,10 @@ func Bucket(root, tenant, ledgerFile string) (*Report, error) {
 	for _, name := range files {
 		c.file(name)
 	}
-	for _, a := range accounts {
-		c.account(a)
+	for _, accounts := range c.accounts {
+		for _, a := range accounts {
+			c.account(a)
+		}
 	}
 	return &c.Report, nil
 }
@@ -112,8 +117,8 @@ func (c *checker) file(name string) {
 		c.fail(name, "%v", err)
 		return
 	}
-	if k.tenant != c.tenant {
-		c.fail(name, "belongs to another tenant than %s", c.tenant)
+	if c.accounts[k.tenant] == nil {
+		c.fail(name, "belongs to a tenant that has sent nothing")
 	}
 	path := filepath.Join(c.root, filepath.FromSlash(name))
 	_, metadata, err := Describe(path)
@@ -154,9 +159,9 @@ func (c *checker) file(name string) {
 // row compares a row with the event that it must be.
 func (c *checker) row(address string, k key, found Found) {
 	id := found.key(k.table)
-	a := c.accounts[id]
+	a := c.accounts[k.tenant][id]
 	if a == nil {
-		c.fail(address, "is of no event in the ledger (key %q):\n%s", id, strings.Join(found.Lines(), "\n"))
+		c.fail(address, "is of no event in the tenant's ledger (key %q):\n%s", id, strings.Join(found.Lines(), "\n"))
 		return
 	}
 	if a.Table != k.table {

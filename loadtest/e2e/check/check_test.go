@@ -109,7 +109,7 @@ func TestCheckerFails(t *testing.T) {
 			name, i := b.find(key)
 			b.rows[name][i].Received -= 2e6
 		}},
-		{name: "never sent", want: "is of no event in the ledger", spoil: func(b *bucket, key string) {
+		{name: "never sent", want: "is of no event in the tenant's ledger", spoil: func(b *bucket, key string) {
 			name, row := b.take(key)
 			row.Row["message_id"] = "e2e-00000007-0-999999-0."
 			b.rows[name] = append(b.rows[name], row)
@@ -126,7 +126,7 @@ func TestCheckerFails(t *testing.T) {
 			row.Row[eventTime] = "978310800000000"
 			b.rows[strings.Replace(name, hourText(k.hour), otherHour, 1)] = []Found{row}
 		}},
-		{name: "another tenant", want: "belongs to another tenant", spoil: func(b *bucket, key string) {
+		{name: "another tenant", want: "belongs to a tenant that has sent nothing", spoil: func(b *bucket, key string) {
 			name, row := b.take(key)
 			b.rows[strings.Replace(name, "tenant=default", "tenant=other", 1)] = []Found{row}
 		}},
@@ -169,7 +169,7 @@ func TestCheckerFails(t *testing.T) {
 			c.spoil(b, b.first(table, list))
 			root := t.TempDir()
 			b.write(t, root)
-			report, err := Bucket(root, "default", b.ledgerFile)
+			report, err := Bucket(root, map[string]string{"default": b.ledgerFile})
 			if err != nil {
 				t.Fatal(err)
 			}

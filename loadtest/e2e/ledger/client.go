@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,8 +23,10 @@ type Client struct {
 	Run         uint32        // the seed, and part of all keys: no two clients have the same
 	Target      func() string // where the gateway listens at the moment; "" while it does not
 	Connections int
-	Rate        int    // events a second at most, all connections together
-	Durability  string // what Parquay-Durability must say
+	Rate        int           // events a second at most, all connections together
+	Durability  string        // what Parquay-Durability must say
+	Key         func() string // the credential of the moment; nil sends none
+	TLS         *tls.Config   // for a target that begins with https
 
 	mu struct {
 		sync.Mutex
@@ -31,6 +34,7 @@ type Client struct {
 		statuses map[int]int
 		unheard  int // attempts without an answer
 		acked    int // events
+		rejected int // events
 		problems []string
 	}
 }
@@ -56,7 +60,7 @@ func (c *Client) Load(ctx context.Context) error {
 
 func (c *Client) connection(ctx context.Context, i int) error {
 	// One each, so that they are as many connections as there are.
-	transport := &http.Transport{MaxConnsPerHost: 1, DisableCompression: true}
+	transport := &http.Transport{MaxConnsPerHost: 1, DisableCompression: true, TLSClientConfig: c.TLS}
 	defer transport.CloseIdleConnections()
 	h := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	for sequence := 0; ctx.Err() == nil; sequence++ {
@@ -149,16 +153,19 @@ func (c *Client) send(h *http.Client, target string, body *Body) (a Answer, wait
 	if body.Encoding != "" {
 		request.Header.Set("Content-Encoding", body.Encoding)
 	}
+	if c.Key != nil {
+		request.Header.Set("Authorization", "Bearer "+c.Key())
+	}
 	response, err := h.Do(request)
 	if err != nil {
-		c.note(0, 0)
+		c.note(0, outcome{})
 		return a, unheard
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		// The status alone is an acknowledgment, but the client may not have seen it.
-		c.note(0, 0)
+		c.note(0, outcome{})
 		return a, unheard
 	}
 	a.Status = response.StatusCode
@@ -194,10 +201,10 @@ func (c *Client) examine(body *Body, response *http.Response, text []byte) strin
 	status, want := body.deserved()
 	switch response.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		c.note(response.StatusCode, 0)
+		c.note(response.StatusCode, outcome{})
 		return got.Type
 	case status:
-		c.note(status, got.Accepted)
+		c.note(status, got)
 	default:
 		c.problem(body, "answered %d instead of %d: %.300q", response.StatusCode, status, text)
 		return got.Type
@@ -237,7 +244,7 @@ func (b *Body) deserved() (status int, o outcome) {
 	return http.StatusMultiStatus, o
 }
 
-func (c *Client) note(status, accepted int) {
+func (c *Client) note(status int, got outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if status == 0 {
@@ -248,7 +255,8 @@ func (c *Client) note(status, accepted int) {
 		c.mu.statuses = map[int]int{}
 	}
 	c.mu.statuses[status]++
-	c.mu.acked += accepted
+	c.mu.acked += got.Accepted
+	c.mu.rejected += got.Rejected
 }
 
 func (c *Client) problem(body *Body, format string, args ...any) {
@@ -272,4 +280,11 @@ func (c *Client) Stats() (statuses map[int]int, unanswered, accepted int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.mu.statuses), c.mu.unheard, c.mu.acked
+}
+
+// Told is how many events the answers have called accepted and rejected.
+func (c *Client) Told() (accepted, rejected int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.acked, c.mu.rejected
 }
