@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"parquay/schema"
@@ -148,7 +149,7 @@ func isBase64(value []byte) bool {
 	if !ok {
 		return false
 	}
-	_, err := io.Copy(io.Discard, base64.NewDecoder(base64.StdEncoding, bytes.NewReader([]byte(s))))
+	_, err := io.Copy(io.Discard, base64.NewDecoder(base64.StdEncoding, strings.NewReader(s)))
 	return err == nil
 }
 
