@@ -52,7 +52,7 @@ var guide = []section{
 		{"parquay_idempotency_keys_limit", false, ""},
 	}},
 	{"Connections", []entry{
-		{"parquay_connections", quiet, "its limit, at which further clients wait without an answer"},
+		{"parquay_connections", quiet, "its limit: there idle connections are closed to make room, and where none is idle further clients wait without an answer"},
 		{"parquay_connections_limit", false, ""},
 		{"parquay_connections_full_total", quiet, ""},
 		{"parquay_tls_certificate_expiry_timestamp_seconds", quiet, "less than two weeks from now"},
