@@ -130,7 +130,7 @@ func TestMalformedRequests(t *testing.T) {
 // left the connection open. A reset may take an answer with it.
 func (s *site) wire(t *testing.T, text string) (statuses []int, closed, reset bool) {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", strings.TrimPrefix(s.gateway.Events, "http://"), startWithin)
+	c, err := net.DialTimeout("tcp", s.address(), startWithin)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func (s *site) flood(n int, request func(to []byte, i int) []byte) map[int]int {
 	var clients sync.WaitGroup
 	for c := range connections {
 		clients.Go(func() {
-			p := pipeline{address: strings.TrimPrefix(s.gateway.Events, "http://")}
+			p := pipeline{address: s.address()}
 			share := n / connections
 			err := p.run(share, func(to []byte, i int) []byte { return request(to, c*share+i) })
 			mu.Lock()

@@ -179,6 +179,12 @@ func (s *site) tryStart(ctx context.Context) error {
 	return nil
 }
 
+// address is where the gateway takes events.
+func (s *site) address() string {
+	_, address, _ := strings.Cut(s.gateway.Events, "://")
+	return address
+}
+
 // kill ends the gateway with SIGKILL, if it runs.
 func (s *site) kill() {
 	s.target.Store("")

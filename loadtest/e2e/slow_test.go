@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -75,7 +74,7 @@ func (s *site) besiege(kinds []slow) {
 			must++
 		}
 		clients.Go(func() {
-			hold(ctx, strings.TrimPrefix(s.gateway.Events, "http://"), kind, &opened)
+			hold(ctx, s.address(), kind, &opened)
 			if kind.ends {
 				ended.Add(1)
 			}

@@ -23,10 +23,12 @@ type Client struct {
 	Run         uint32        // the seed, and part of all keys: no two clients have the same
 	Target      func() string // where the gateway listens at the moment; "" while it does not
 	Connections int
-	Rate        int           // events a second at most, all connections together
-	Durability  string        // what Parquay-Durability must say
-	Key         func() string // the credential of the moment; nil sends none
-	TLS         *tls.Config   // for a target that begins with https
+	Rate        int         // events a second at most, all connections together
+	Durability  string      // what Parquay-Durability must say
+	TLS         *tls.Config // for a target that begins with https
+	// Key gives the credential of the moment, and what to call when it is not in use
+	// any more. If nil, none is sent.
+	Key func() (key string, done func())
 
 	mu struct {
 		sync.Mutex
@@ -154,7 +156,9 @@ func (c *Client) send(h *http.Client, target string, body *Body) (a Answer, wait
 		request.Header.Set("Content-Encoding", body.Encoding)
 	}
 	if c.Key != nil {
-		request.Header.Set("Authorization", "Bearer "+c.Key())
+		key, done := c.Key()
+		defer done()
+		request.Header.Set("Authorization", "Bearer "+key)
 	}
 	response, err := h.Do(request)
 	if err != nil {
