@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,26 +53,52 @@ func TestREADMELinks(t *testing.T) {
 	}
 }
 
-// Every command of the README is run as it stands there, but for the port, on a
-// gateway of its own. It is stopped before the first one that looks at files.
+// Every command of the README is run as it stands there, but for the ports. The first
+// gateway is the one of `make run`; a command with & starts the next one. A gateway is
+// stopped before a command that looks at files, and before the next one.
 func TestREADMEConsole(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("the README's examples need curl, which is not installed")
 	}
 	dir := t.TempDir()
+	writeCertificate(t, dir)
 	setEnvironment(t, nil)
 	p, address := startExample(t, dir, "PARQUAY_FLUSH_INTERVAL=1h")
-	local := strings.NewReplacer("127.0.0.1:8080", address, "bin/parquay", "parquay")
+	local := map[string]string{"127.0.0.1:8080": address}
 	text := readDocument(t, readme)
 	want := runConsole(text, func(command string) string {
 		if !strings.Contains(command, "curl") {
 			p.cmd.Process.Signal(syscall.SIGTERM) // in vain if it has ended
 			<-p.done
 		}
-		return shell(t, dir, local.Replace(command))
+		if settings, ok := strings.CutSuffix(command, " bin/parquay serve &\n"); ok {
+			settings, port, _ := strings.Cut(settings, " PARQUAY_LISTEN=0.0.0.0:")
+			p, address = startExample(t, dir, strings.Fields(settings)...)
+			local["127.0.0.1:"+port] = address
+			return ""
+		}
+		command = strings.ReplaceAll(command, "bin/parquay", "parquay")
+		for documented, address := range local {
+			command = strings.ReplaceAll(command, documented, address)
+		}
+		return shell(t, dir, command)
 	})
 	if masked(want) != masked(text) {
 		checkDocument(t, readme, text, want)
+	}
+}
+
+// writeCertificate writes dir/tls.crt and dir/tls.key.
+func writeCertificate(t *testing.T, dir string) {
+	t.Helper()
+	cert, key, err := selfSigned("parquay")
+	if err == nil {
+		err = errors.Join(
+			os.WriteFile(filepath.Join(dir, "tls.crt"), cert, 0o600),
+			os.WriteFile(filepath.Join(dir, "tls.key"), key, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
