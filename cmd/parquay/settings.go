@@ -89,7 +89,7 @@ type Settings struct {
 
 	// How long a request's answer is remembered under its Idempotency-Key, 1s to 24h.
 	IdempotencyWindow time.Duration `envconfig:"PARQUAY_IDEMPOTENCY_WINDOW" default:"10m"`
-	// Idempotency keys remembered at a time, over which the answer to a new one is 503. Each takes about 200 bytes.
+	// Idempotency keys remembered at a time, over which the answer to a new one is 503. Each takes about 260 bytes.
 	IdempotencyKeys int `envconfig:"PARQUAY_IDEMPOTENCY_KEYS" default:"100000"`
 
 	// How far an event's time may lie before its receipt. An older event is rejected.

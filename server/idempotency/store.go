@@ -30,8 +30,8 @@ type Options struct {
 	// Window is how long an answer is remembered, counted from the answer.
 	Window time.Duration
 	// Keys is the most keys that are held at a time, those in progress included.
-	// A key takes about 200 bytes, however long it is, and every whole Unit bytes
-	// of an answer count as one key more. A tenant may hold a quarter of them.
+	// A key takes about 110 bytes and an A, however long it is, and every whole
+	// Unit bytes of an answer count as one key more. A tenant may hold a quarter.
 	Keys int
 	// Now is the clock; time.Now if nil. It must not go back.
 	Now func() time.Time
@@ -47,10 +47,11 @@ type Store[A any] struct {
 	keys   int
 	share  int // the most of one tenant
 	now    func() time.Time
+	began  time.Time
 
 	mu struct {
 		sync.Mutex
-		entries map[id]*entry[A]
+		entries map[half]*entry[A]
 		peak    int // the most entries since the map was made: its size
 		tenants map[string]*tenant
 		held    int // the sum of the tenants'
@@ -61,22 +62,22 @@ type Store[A any] struct {
 	}
 }
 
-// id stands for a tenant's key: half a SHA-256 over both. To be answered with what
-// is another tenant's, one would have to find a second text with a given hash (I8).
-type id [sha256.Size / 2]byte
+// half of a SHA-256 is enough: to be answered with what is another tenant's (I8), or
+// another request's, one would have to find a second text with a given half.
+type half [sha256.Size / 2]byte
 
 type entry[A any] struct {
-	id          id
-	fingerprint [sha256.Size]byte
+	id          half // of a tenant and its key
+	fingerprint half
 	tenant      *tenant
-	units       int
+	units       int32
+	done        bool
+	settled     chan struct{} // closed when the attempt ends; nil until somebody waits
 
-	settled chan struct{} // closed when the attempt ends; nil until somebody waits
-	done    bool
-
-	answer  A // once done
-	expires time.Time
-	next    *entry[A] // answered after this one
+	// Once done:
+	answer  A
+	expires time.Duration // after the store began
+	next    *entry[A]     // answered after this one
 }
 
 // tenant is what one tenant holds; it is forgotten when that is nothing.
@@ -91,7 +92,8 @@ func New[A any](o Options) *Store[A] {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.mu.entries = map[id]*entry[A]{}
+	s.began = s.now()
+	s.mu.entries = map[half]*entry[A]{}
 	s.mu.tenants = map[string]*tenant{}
 	return s
 }
@@ -114,7 +116,7 @@ func (s *Store[A]) Held() int {
 func (s *Store[A]) Begin(ctx context.Context, tenant, key string, fingerprint [sha256.Size]byte) (*Attempt[A], A, error) {
 	name := identify(tenant, key)
 	for {
-		e, settled, err := s.begin(name, tenant, fingerprint)
+		e, settled, err := s.begin(name, tenant, half(fingerprint[:len(half{})]))
 		switch {
 		case err != nil:
 			var none A
@@ -136,7 +138,7 @@ func (s *Store[A]) Begin(ctx context.Context, tenant, key string, fingerprint [s
 // begin returns the key's entry: an answered one, or a new one that is the
 // caller's to carry out. If somebody else carries it out, settled is closed when
 // that ends.
-func (s *Store[A]) begin(name id, tenantName string, fingerprint [sha256.Size]byte) (e *entry[A], settled <-chan struct{}, err error) {
+func (s *Store[A]) begin(name half, tenantName string, fingerprint half) (e *entry[A], settled <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireLocked()
@@ -186,7 +188,7 @@ func (a *Attempt[A]) Done(answer A, bytes int) {
 	a.entry = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.answer, e.done, e.expires = answer, true, s.now().Add(s.window)
+	e.answer, e.done, e.expires = answer, true, s.now().Sub(s.began)+s.window
 	s.holdLocked(e, bytes/Unit)
 	if s.mu.newest == nil {
 		s.mu.oldest = e
@@ -223,8 +225,8 @@ func (s *Store[A]) expireLocked() {
 	if s.mu.oldest == nil {
 		return
 	}
-	now := s.now()
-	for e := s.mu.oldest; e != nil && !now.Before(e.expires); e = s.mu.oldest {
+	now := s.now().Sub(s.began)
+	for e := s.mu.oldest; e != nil && e.expires <= now; e = s.mu.oldest {
 		if s.mu.oldest = e.next; e.next == nil {
 			s.mu.newest = nil
 		}
@@ -238,12 +240,12 @@ const smallMap = 1024
 // forgetLocked removes an entry. A map never shrinks by itself, so one that has
 // become mostly empty is made anew: each entry moved stands for three removed.
 func (s *Store[A]) forgetLocked(e *entry[A]) {
-	s.holdLocked(e, -e.units)
+	s.holdLocked(e, -int(e.units))
 	delete(s.mu.entries, e.id)
 	if s.mu.peak <= smallMap || len(s.mu.entries) > s.mu.peak/4 {
 		return
 	}
-	entries := make(map[id]*entry[A], len(s.mu.entries))
+	entries := make(map[half]*entry[A], len(s.mu.entries))
 	for id, e := range s.mu.entries {
 		entries[id] = e
 	}
@@ -253,7 +255,7 @@ func (s *Store[A]) forgetLocked(e *entry[A]) {
 // holdLocked counts units that the entry takes, or gives back.
 func (s *Store[A]) holdLocked(e *entry[A], units int) {
 	t := e.tenant
-	e.units += units
+	e.units += int32(units)
 	t.held += units
 	s.mu.held += units
 	if t.held == 0 {
@@ -265,11 +267,10 @@ func (s *Store[A]) holdLocked(e *entry[A], units int) {
 
 // identify hashes a tenant's key; the tenant's length goes first, so that no two
 // pairs are one text.
-func identify(tenant, key string) (name id) {
+func identify(tenant, key string) half {
 	b := make([]byte, 0, 512)
 	b = binary.AppendUvarint(b, uint64(len(tenant)))
 	b = append(append(b, tenant...), key...)
 	sum := sha256.Sum256(b)
-	copy(name[:], sum[:])
-	return name
+	return half(sum[:len(half{})])
 }
