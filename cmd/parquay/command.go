@@ -46,7 +46,22 @@ func find(args []string) (command, []string, error) {
 			return cmd, args[len(words):], nil
 		}
 	}
-	return command{}, nil, usageError{fmt.Errorf("unknown command %q: run `parquay help` for the list", args[0])}
+	return command{}, nil, usageError{unknownCommand(args[0])}
+}
+
+// unknownCommand tells whoever has typed the first word of some commands which
+// they are.
+func unknownCommand(word string) error {
+	var longer []string
+	for _, cmd := range commands() {
+		if strings.HasPrefix(cmd.name, word+" ") {
+			longer = append(longer, "`parquay "+cmd.name+"`")
+		}
+	}
+	if len(longer) > 0 {
+		return fmt.Errorf("%q is not a whole command: there is %s", word, strings.Join(longer, " and "))
+	}
+	return fmt.Errorf("unknown command %q: run `parquay help` for the list", word)
 }
 
 // flags returns the command's flag set, which prints its help to c.
