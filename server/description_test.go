@@ -1,8 +1,10 @@
 package server
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -130,8 +132,29 @@ func TestAddress(t *testing.T) {
 		"a'b":                    "http://localhost",
 		strings.Repeat("a", 256): "http://localhost",
 	} {
-		if got := address(&http.Request{Host: host}); got != want {
+		if got := new(Server).address(&http.Request{Host: host}); got != want {
 			t.Errorf("Host %q: %s", host, got)
 		}
+	}
+}
+
+// Only a balancer of ours is believed that there is TLS before it.
+func TestAddressBehindABalancer(t *testing.T) {
+	s := &Server{proxies: proxies{netip.MustParsePrefix("10.0.0.0/8")}}
+	r := &http.Request{Host: "parquay.example", Header: http.Header{"X-Forwarded-Proto": {"https"}}}
+	for peer, want := range map[string]string{
+		"10.1.2.3:4567":          "https://parquay.example",
+		"[::ffff:10.1.2.3]:4567": "https://parquay.example",
+		"192.0.2.1:4567":         "http://parquay.example",
+		"":                       "http://parquay.example",
+	} {
+		r.RemoteAddr = peer
+		if got := s.address(r); got != want {
+			t.Errorf("from %q: %s", peer, got)
+		}
+	}
+	r.RemoteAddr, r.TLS = "192.0.2.1:4567", &tls.ConnectionState{}
+	if got := s.address(r); got != "https://parquay.example" {
+		t.Errorf("with TLS: %s", got)
 	}
 }

@@ -7,16 +7,19 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"parquay/schema"
 	"parquay/server/cloudevents"
 	"parquay/server/idempotency"
 	"parquay/server/problems"
+	"parquay/server/tenants"
 )
 
 // Every answer to a request for storing events says what was stored: that all of it
 // was, that nothing was, or that nobody knows.
 func TestProblemsSayWhatWasStored(t *testing.T) {
+	met := map[problems.Kind]bool{}
 	const nothing, all, unknown = "nothing of this request was stored", "they are kept as rows", "is unknown"
 	for _, test := range []struct {
 		err  error
@@ -28,6 +31,8 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 		{&bodyError{errBoom}, problems.IncompleteBody, nothing},
 		{&parameterError{"x", "is unknown"}, problems.Parameter, nothing},
 		{errKey, problems.IdempotencyKey, nothing},
+		{errUnauthorized, problems.Unauthorized, nothing},
+		{errForbidden, problems.Forbidden, nothing},
 		{&unknownTableError{"x", []string{"events"}}, problems.UnknownTable, nothing},
 		{errNoRoute, problems.NotFound, nothing},
 		{&methodError{"POST"}, problems.MethodNotAllowed, nothing},
@@ -44,6 +49,8 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 		{idempotency.ErrTenantFull, problems.IdempotencyTenantFull, nothing},
 		{idempotency.ErrFull, problems.IdempotencyFull, nothing},
 		{ErrTenantFull, problems.TenantFull, nothing},
+		{&tenants.Limited{Which: "events", RetryAfter: time.Second}, problems.RateLimited, nothing},
+		{errTooManyFailures, problems.TooManyFailures, nothing},
 		{context.Canceled, problems.ClientGone, unknown},
 		{errBoom, problems.Internal, unknown},
 		{ErrBusy, problems.Busy, nothing},
@@ -52,6 +59,7 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 		{ErrStopping, problems.Stopping, nothing},
 		{ErrUnknownReceipt, problems.UnknownReceipt, "stored long ago"},
 	} {
+		met[test.kind] = true
 		for _, err := range []error{test.err, fmt.Errorf("wrapped: %w", test.err)} {
 			p := problemOf(err)
 			if p.Type != test.kind.Type() || p.Status != test.kind.Status() || !strings.Contains(p.Detail, test.says) {
@@ -60,6 +68,11 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 			if (p.retryAfter > 0) != (test.kind.Retry() > 0) {
 				t.Errorf("%v: retry after %v", err, p.retryAfter)
 			}
+		}
+	}
+	for _, k := range problems.All() {
+		if !met[k] {
+			t.Errorf("%s is never answered", k.Type())
 		}
 	}
 	if p := problemOf(errors.Join(errBoom, ErrStopping)); p.Type != problems.Stopping.Type() {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"parquay/schema"
@@ -22,7 +23,7 @@ func (s *Server) getWelcome(w http.ResponseWriter, r *http.Request) {
 	if e := s.endpoints[schema.EventsName]; e == nil || !bytes.Equal(e.table.Document(), schema.Events().Document()) {
 		event = "@event.json"
 	}
-	at := address(r)
+	at := s.address(r)
 	text := fmt.Sprintf(`Parquay takes JSON events and keeps them as Parquet files.
 
   curl %[1]s-d %[2]s %[3]s/v1/events
@@ -38,14 +39,16 @@ Documentation:         docs/http-api.md, which comes with the program
 	send(w, http.StatusOK, plainType, []byte(text))
 }
 
-// address is where the client has found us. Whoever pastes a line of the answer
-// into a shell must get nothing else out of the Host field.
-func address(r *http.Request) string {
+// address is where the client has found us; a balancer of ours that ends TLS says
+// so. Whoever pastes a line of the answer into a shell must get nothing else out of
+// the Host field.
+func (s *Server) address(r *http.Request) string {
 	host := r.Host
 	if host == "" || len(host) > 255 || strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != "" {
 		host = "localhost"
 	}
-	if r.TLS != nil {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	if r.TLS != nil || (r.Header.Get("X-Forwarded-Proto") == "https" && s.proxies.trust(plain(peer.Addr()))) {
 		return "https://" + host
 	}
 	return "http://" + host

@@ -36,7 +36,8 @@ func info(cfg Config) object {
 	text := "Takes JSON events and keeps them as Parquet files. A 2xx means that the events are durable.\n\n" +
 		"HEAD works wherever GET does, and OPTIONS answers 204 with the methods in Allow. " +
 		"Any other method is answered as components.responses.MethodNotAllowed says, any other path as NotFound says. " +
-		"What is not HTTP, or has more than 16 KiB of header fields, gets a 4xx or 5xx in plain text and is not read further."
+		"What is not HTTP, or has more than 16 KiB of header fields, gets a 4xx or 5xx in plain text and is not read further. " +
+		"Answers to scripts of the origins that the operator has let in have the fields of CORS besides."
 	if cfg.Credentials {
 		text += "\n\nThe tables are those that the credential's tenant may post to."
 	}
