@@ -4,7 +4,6 @@
 package server
 
 import (
-	"errors"
 	"log"
 	"log/slog"
 	"net/http"
@@ -13,11 +12,13 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"parquay/server/problems"
 )
 
 // Warnings come in crowds, when a budget is used up, a disk is full or somebody
 // guesses keys: one a second tells as much as all of them, and a log can't fill
-// the disk again. Each kind has its own, so that none hides another.
+// the disk again. Each type of problem has its own bound, so that none hides another.
 const (
 	warningsPerSecond = 1
 	warningsBurst     = 10
@@ -25,27 +26,29 @@ const (
 
 // accessLog writes lines without payloads or credentials.
 type accessLog struct {
-	logger    *slog.Logger
-	proxies   proxies
-	failures  throttle // answers of 5xx
-	strangers throttle // requests without a valid credential
-	limited   throttle // answers of 429
-	panics    throttle // of handlers
-	protocol  throttle // what net/http says of connections
+	logger   *slog.Logger
+	proxies  proxies
+	warned   map[string]*throttle // of the problems that are warnings, by type; never changes
+	panics   *throttle            // of handlers
+	protocol *throttle            // of what net/http says of connections
 }
 
 func newAccessLog(l *slog.Logger, p proxies) *accessLog {
-	return &accessLog{
-		logger: l, proxies: p, failures: newThrottle(), strangers: newThrottle(), limited: newThrottle(),
-		panics: newThrottle(), protocol: newThrottle(),
+	warned := map[string]*throttle{}
+	for _, kind := range problems.All() {
+		status := kind.Status()
+		if status >= 500 || status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
+			warned[kind.Type()] = newThrottle()
+		}
 	}
+	return &accessLog{logger: l, proxies: p, warned: warned, panics: newThrottle(), protocol: newThrottle()}
 }
 
 // request writes the line of one request. Of what the client sent it repeats the
 // beginnings of the method and the path, and nothing of a body or a credential.
 func (l *accessLog) request(r *http.Request, rec *recorder, route string, took time.Duration) {
 	level, suppressed := slog.LevelDebug, int64(0)
-	if t := l.throttleOf(rec); t != nil {
+	if t := l.warned[rec.problem]; t != nil {
 		if ok, n := t.allow(); ok {
 			level, suppressed = slog.LevelWarn, n
 		}
@@ -78,22 +81,6 @@ func (l *accessLog) request(r *http.Request, rec *recorder, route string, took t
 		attrs = append(attrs, slog.Int64("suppressed", suppressed))
 	}
 	l.logger.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-// throttleOf returns what lets a request's line through as a warning, nil if it is
-// none.
-func (l *accessLog) throttleOf(rec *recorder) *throttle {
-	switch {
-	case rec.err == nil:
-		return nil // a probe's 503 too, which is an answer and no failure
-	case rec.status >= 500:
-		return &l.failures
-	case rec.status == http.StatusUnauthorized, errors.Is(rec.err, errTooManyFailures):
-		return &l.strangers
-	case rec.status == http.StatusTooManyRequests:
-		return &l.limited
-	}
-	return nil
 }
 
 // append adds what is known of a request for events.
@@ -153,8 +140,8 @@ type throttle struct {
 	suppressed atomic.Int64 // since the last one let through
 }
 
-func newThrottle() throttle {
-	return throttle{limiter: rate.NewLimiter(warningsPerSecond, warningsBurst)}
+func newThrottle() *throttle {
+	return &throttle{limiter: rate.NewLimiter(warningsPerSecond, warningsBurst)}
 }
 
 // allow also returns how many were left out before one that it lets through.

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"parquay/server/problems"
 )
 
 // mark is text of a client that no log line may repeat.
@@ -78,43 +79,41 @@ func TestLogRepeatsNothing(t *testing.T) {
 // each kind one a second after the first few, with the number of the others.
 func TestFloodsAreSummarised(t *testing.T) {
 	const n = 30 * warningsBurst
-	for _, c := range []struct {
-		status int
-		level  string
-	}{
-		{http.StatusUnauthorized, "WARN"},
-		{http.StatusTooManyRequests, "WARN"},
-		{http.StatusServiceUnavailable, "WARN"},
-		{http.StatusInternalServerError, "WARN"},
-		{http.StatusBadRequest, ""},
-		{http.StatusNotFound, ""},
-	} {
-		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
+	for _, kind := range problems.All() {
+		warns := kind.Status() >= 500 || kind.Status() == 401 || kind.Status() == 429
+		t.Run(kind.Type(), func(t *testing.T) {
 			var log lines
 			l := newAccessLog(log.logger(slog.LevelInfo), nil)
 			r := httptest.NewRequest("POST", "/v1/events", nil)
-			rec := &recorder{status: c.status, notes: notes{problem: "/problems/some", err: errBoom}}
+			rec := &recorder{status: kind.Status(), notes: notes{problem: kind.Type(), err: errBoom}}
 			for range n {
 				l.request(r, rec, "/v1/{table}", 0)
 			}
 			got := strings.Count(log.String(), "level=WARN")
-			switch {
-			case c.level == "" && log.String() != "":
-				t.Errorf("logged: %.300s", log.String())
-			case c.level != "" && (got < warningsBurst || got > n/2):
-				t.Errorf("%d warnings of %d answers", got, n)
-			}
-			if c.level == "" {
+			if !warns {
+				if log.String() != "" {
+					t.Errorf("logged: %.300s", log.String())
+				}
 				return
 			}
+			if got < warningsBurst || got > n/2 {
+				t.Errorf("%d warnings of %d answers", got, n)
+			}
 			// A second later the next one tells of those that were left out.
-			throttle := l.throttleOf(rec)
+			throttle := l.warned[kind.Type()]
 			left := throttle.suppressed.Load()
 			throttle.limiter.SetBurst(2 * n)
 			throttle.limiter.SetLimit(1e9)
 			l.request(r, rec, "/v1/{table}", 0)
 			if want := fmt.Sprintf("suppressed=%d", left); left != int64(n-got) || !strings.Contains(log.String(), want) {
 				t.Errorf("%d were left out, and the log lacks %s", n-got, want)
+			}
+			// A crowd of one type does not hide another.
+			for _, other := range []problems.Kind{problems.Internal, problems.Unauthorized} {
+				rec := &recorder{status: other.Status(), notes: notes{problem: other.Type(), err: errBoom}}
+				if l.request(r, rec, "/v1/{table}", 0); !strings.Contains(log.String(), "problem="+other.Type()) {
+					t.Errorf("%s is hidden", other.Type())
+				}
 			}
 		})
 	}
