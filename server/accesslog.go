@@ -74,7 +74,7 @@ func (l *accessLog) request(r *http.Request, rec *recorder, route string, took t
 	if rec.problem != "" {
 		attrs = append(attrs, slog.String("problem", rec.problem))
 	}
-	if rec.status >= 500 && rec.err != nil { // the cause of a 4xx may quote the client
+	if l.warned[rec.problem] != nil { // the cause of any other problem may quote the client
 		attrs = append(attrs, slog.String("error", clip(redact(rec.err.Error()), 512)))
 	}
 	if suppressed > 0 {
