@@ -97,18 +97,24 @@ func (s *site) body(client *http.Client, coding string, body []byte, known bool)
 
 // do sends a request and reads its answer, which must be JSON.
 func do(client *http.Client, request *http.Request) (a answer, err error) {
+	a.status, a.header, err = exchange(client, request, &a)
+	a.kind = strings.TrimPrefix(a.Type, "/problems/")
+	return a, err
+}
+
+// exchange sends a request and decodes the JSON of its answer.
+func exchange(client *http.Client, request *http.Request, into any) (status int, header http.Header, err error) {
 	response, err := client.Do(request)
 	if err != nil {
-		return a, err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return a, err
+		return 0, nil, err
 	}
-	if err := json.Unmarshal(text, &a); err != nil {
-		return a, fmt.Errorf("%d with %.100q: %w", response.StatusCode, text, err)
+	if err := json.Unmarshal(text, into); err != nil {
+		return 0, nil, fmt.Errorf("%d with %.100q: %w", response.StatusCode, text, err)
 	}
-	a.status, a.header, a.kind = response.StatusCode, response.Header, strings.TrimPrefix(a.Type, "/problems/")
-	return a, nil
+	return response.StatusCode, response.Header, nil
 }
