@@ -145,6 +145,8 @@ func TestParseRefuses(t *testing.T) {
 		{"no tables", minimal(`,"tables":[]`), "tables: none; leave the member out"},
 		{"a table's name", minimal(`,"tables":["events","Ev"]`), "tables[1]: is not the name of a table"},
 		{"a table twice", minimal(`,"tables":["events","events"]`), "tables[1]: is there twice"},
+		{"many tables", minimal(`,"tables":["a"` + strings.Repeat(`,"a"`, 256) + `]`), "tables: 257 of them; at most 256"},
+		{"many certificates", minimal(`,"certificates":["a"` + strings.Repeat(`,"a"`, 16) + `]`), "certificates: 17 of them; at most 16"},
 		{"empty certificate", minimal(`,"certificates":[""]`), "certificates[0]: is not a name"},
 		{"certificate with a line feed", minimal(`,"certificates":["a\nb"]`), "certificates[0]: is not a name"},
 		{"certificate twice", minimal(`,"certificates":["a","a"]`), "certificates[1]: is there twice"},

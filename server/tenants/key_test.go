@@ -13,6 +13,10 @@ var scanner = regexp.MustCompile(`^pqy_[a-z0-9]{4,32}_[A-Z2-7]{52}$`)
 
 func TestNewKey(t *testing.T) {
 	seen := map[string]bool{}
+	var used [secretSize]map[byte]bool // at each place of a secret
+	for i := range used {
+		used[i] = map[byte]bool{}
+	}
 	for range 1000 {
 		key, id, hash := NewKey()
 		if !scanner.MatchString(key) {
@@ -29,6 +33,14 @@ func TestNewKey(t *testing.T) {
 			t.Fatalf("%q again", key)
 		}
 		seen[id], seen[secret] = true, true
+		for i := range used {
+			used[i][secret[i]] = true
+		}
+	}
+	for i := range used {
+		if len(used[i]) < 31 { // of 32: that one is missing has a chance of 10⁻¹²
+			t.Errorf("place %d of 1000 secrets has %d characters", i, len(used[i]))
+		}
 	}
 }
 

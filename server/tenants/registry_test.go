@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -277,6 +279,23 @@ func TestByKeyAlloc(t *testing.T) {
 		tenant.Charge(begin, 1, 0)
 	}); n != 0 {
 		t.Errorf("%v allocations to admit", n)
+	}
+}
+
+// However large a file is, no more of it is read than one may have.
+func TestReadFileAlloc(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tenants.json")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<28)); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), "more than 16777216 bytes") {
+		t.Error(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<28 {
+		t.Errorf("%d bytes were allocated", n)
 	}
 }
 

@@ -80,13 +80,30 @@ func TestRunTakesOverAChange(t *testing.T) {
 		s.check(t, "acme", 1, 0) // it might still be being written
 		time.Sleep(pollInterval)
 		s.check(t, "acme globex", 2, 0)
-		time.Sleep(time.Minute)
-		s.check(t, "acme globex", 2, 0)
-
 		s.touch(t, two) // nothing new
 		time.Sleep(time.Minute)
 		s.check(t, "acme globex", 2, 0)
 	})
+}
+
+// A file that nobody changes is not read, even if its clock is ahead of ours.
+func TestRunReadsNothingInVain(t *testing.T) {
+	for _, ahead := range []time.Duration{-time.Hour, 0, time.Hour} {
+		watch(t, one, func(t *testing.T, s *site) {
+			at := time.Now().Add(ahead)
+			s.write(t, two)
+			if err := os.Chtimes(s.path, at, at); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			readings := testutil.ToFloat64(s.metrics.readings.WithLabelValues("ok"))
+			time.Sleep(30 * time.Minute)
+			s.check(t, "acme globex", 2, 0)
+			if again := testutil.ToFloat64(s.metrics.readings.WithLabelValues("ok")); again != readings {
+				t.Errorf("%v ahead: it was read %v times", ahead, again-readings)
+			}
+		})
+	}
 }
 
 // A file that changes at every look is not read, even if it is valid by chance.
@@ -101,6 +118,37 @@ func TestRunLeavesAFileThatIsBeingWritten(t *testing.T) {
 		time.Sleep(2 * pollInterval)
 		s.check(t, "acme globex initech", 2, 0)
 	})
+}
+
+// Each sign of a change is enough by itself.
+func TestRunNoticesEachSign(t *testing.T) {
+	again := strings.Replace(two, "globex", "hooli1", 1) // as long as two
+	for name, test := range map[string]struct {
+		change func(path string) error
+		want   string
+	}{
+		"size": {func(path string) error { return os.WriteFile(path, []byte(three), 0o600) }, "acme globex initech"},
+		"identity": {func(path string) error {
+			return errors.Join(os.WriteFile(path+".new", []byte(again), 0o600), os.Rename(path+".new", path))
+		}, "acme hooli1"},
+		"time": {func(path string) error { return os.WriteFile(path, []byte(again), 0o600) }, "acme hooli1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			watch(t, two, func(t *testing.T, s *site) {
+				s.touch(t, two)
+				wrote := time.Now()
+				time.Sleep(time.Minute)
+				if name == "time" {
+					wrote = wrote.Add(time.Nanosecond)
+				}
+				if err := errors.Join(test.change(s.path), os.Chtimes(s.path, wrote, wrote)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				s.check(t, test.want, 2, 0)
+			})
+		})
+	}
 }
 
 // Whatever is wrong with a file, the last good one stays, and one line says why.
