@@ -37,28 +37,31 @@ func ReadFile(path string) ([]*Tenant, error) {
 // readText returns a file's bytes and what is known of the file. One that changes
 // meanwhile is refused.
 func readText(path string) ([]byte, os.FileInfo, error) {
+	fail := func(err error) ([]byte, os.FileInfo, error) {
+		return nil, nil, fmt.Errorf("read the tenants: %w", err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		return fail(err)
+	}
+	if !before.Mode().IsRegular() { // to open a pipe could take for ever
+		return fail(fmt.Errorf("%s is not a file", path))
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the tenants: %w", err)
+		return fail(err)
 	}
 	defer f.Close() // it was only read
-	before, err := f.Stat()
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the tenants: %w", err)
-	}
-	if !before.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("read the tenants: %s is not a file", path)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the tenants: %w", err)
+		return fail(err)
 	}
 	after, err := f.Stat()
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the tenants: %w", err)
+		return fail(err)
 	}
 	if !sameVersion(before, after) {
-		return nil, nil, fmt.Errorf("read the tenants: %s is being written", path)
+		return fail(fmt.Errorf("%s is being written", path))
 	}
 	return text, after, nil
 }
