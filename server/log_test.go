@@ -101,6 +101,9 @@ func TestFloodsAreSummarised(t *testing.T) {
 			}
 			// A crowd of one type does not hide another.
 			for _, other := range []problems.Kind{problems.Internal, problems.Unauthorized} {
+				if other == kind {
+					continue
+				}
 				rec := &recorder{status: other.Status(), notes: notes{problem: other.Type(), err: errBoom}}
 				if l.request(r, rec, "/v1/{table}", 0); !strings.Contains(log.String(), "problem="+other.Type()) {
 					t.Errorf("%s is hidden", other.Type())
