@@ -21,6 +21,7 @@ const million = 1_000_000
 // of many events, and as many and as long as an event may have. They cost no column,
 // no series and no memory (I6), and are there in _extra.
 func TestDistinctKeys(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, attackedEnv...)
 	s.start()
 	client := &http.Client{Timeout: flushWithin}
@@ -93,6 +94,7 @@ func (s *site) deliver(client *http.Client, body []byte) {
 // TestDistinctRequests sends a million requests of distinct paths, methods, tables,
 // header names, queries and request ids: none leaves a series or memory behind (I6).
 func TestDistinctRequests(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, attackedEnv...)
 	s.start()
 	number := func(to []byte, i int) []byte { return strconv.AppendInt(to, int64(i), 10) }
