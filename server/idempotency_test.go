@@ -133,6 +133,10 @@ func TestKeyOfAnotherRequest(t *testing.T) {
 			t.Errorf("%s %s: %d %s %v", other.path, other.body, got.status, got.body, got.header)
 		}
 	}
+	asCloudEvent := s.post(event, "Idempotency-Key", "k", "Content-Type", "application/cloudevents+json")
+	if asCloudEvent.status != 422 || asCloudEvent.fields(t).Type != "/problems/idempotency-mismatch" {
+		t.Errorf("as a CloudEvent: %d %s", asCloudEvent.status, asCloudEvent.body)
+	}
 	if again := post("/v1/events?atomic=false", event); cmp.Diff(essence(first), essence(again)) != "" || intake.commits() != 1 {
 		t.Errorf("after that: %d %s, %d commits", again.status, again.body, intake.commits())
 	}

@@ -92,6 +92,12 @@ func TestTenants(t *testing.T) {
 	if got := s.do("GET", s.admin+"/admin/tenants", nil).body; !strings.Contains(got, want) {
 		t.Errorf("%s lacks %s", got, want)
 	}
+	cfg = testConfig(newFakeIntake(t))
+	cfg.Accounts = func() []Account { return nil }
+	fresh := start(t, cfg)
+	if got := fresh.do("GET", fresh.admin+"/admin/tenants", nil); got.body != `{"tenants":[]}`+"\n" {
+		t.Errorf("before the first event: %s", got.body)
+	}
 	if got := s.do("GET", s.url+"/admin/tenants", nil); got.status != 404 {
 		t.Errorf("on the listener for events: %d", got.status)
 	}
