@@ -59,7 +59,7 @@ func (e *entry) tenant(p *parser) (*Tenant, []error) {
 	t := &Tenant{name: e.Name, limits: e.Limits.read(&c)}
 	c.rule(len(e.Keys) <= maxKeys, "keys: %d of them; at most %d are allowed", len(e.Keys), maxKeys)
 	c.rule(len(e.Keys)+len(e.Certificates) > 0, "there is neither a key nor a certificate: nobody could post")
-	for i, k := range e.Keys {
+	for i, k := range e.Keys[:min(len(e.Keys), maxKeys)] {
 		t.keys = append(t.keys, k.read(&c, fmt.Sprintf("keys[%d]", i), p.ids))
 	}
 	if e.Tables != nil {
@@ -67,8 +67,8 @@ func (e *entry) tenant(p *parser) (*Tenant, []error) {
 		c.rule(len(t.tables) > 0, "tables: none; leave the member out to allow all of them")
 		c.names("tables", t.tables, maxTables, validTable)
 	}
-	t.certificates = e.Certificates
-	c.names("certificates", t.certificates, maxCertificates, validCertificate)
+	c.names("certificates", e.Certificates, maxCertificates, validCertificate)
+	t.certificates = e.Certificates[:min(len(e.Certificates), maxCertificates)]
 	for i, name := range t.certificates {
 		taken := p.certificates[name] && !slices.Contains(t.certificates[:i], name) // the latter is told by names
 		c.rule(!taken, "certificates[%d]: is an earlier tenant's", i)
