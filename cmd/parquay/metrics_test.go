@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func TestMetrics(t *testing.T) {
 	t.Run("sources", m.testSources)
 	t.Run("page", m.testPage)
 	t.Run("queries", m.testQueries)
+	t.Run("conservation", m.testConservation)
 	t.Run("cardinality", m.testCardinality)
 	t.Run("log", m.testLog)
 }
@@ -107,7 +109,8 @@ func (m *metered) do(method, path, tenant, body string, header ...string) int {
 	}
 	req, err := http.NewRequestWithContext(m.t.Context(), method, "http://"+address+path, strings.NewReader(body))
 	if err != nil {
-		m.t.Fatal(err)
+		m.t.Error(err)
+		return 0
 	}
 	req.Close = true
 	if tenant != "" {
@@ -118,11 +121,12 @@ func (m *metered) do(method, path, tenant, body string, header ...string) int {
 	}
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {
-		m.t.Fatal(err)
+		m.t.Error(err)
+		return 0
 	}
 	defer answer.Body.Close()
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		m.t.Fatal(err)
+		m.t.Error(err)
 	}
 	return answer.StatusCode
 }
@@ -333,6 +337,40 @@ func (m *metered) testSources(t *testing.T) {
 		}
 		if !gathered[name] || n > 1 {
 			t.Errorf("%s is in the sources %d times; gathered: %v", name, n, gathered[name])
+		}
+	}
+}
+
+// testConservation: the accounts add up in every scrape, whatever is under way (I7).
+func (m *metered) testConservation(t *testing.T) {
+	stop, posting := make(chan struct{}), sync.WaitGroup{}
+	for _, tenant := range []string{"acme", "globex"} {
+		for range 2 {
+			posting.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						m.do("POST", "/v1/events", tenant, goodEvent+badEvent)
+					}
+				}
+			})
+		}
+	}
+	defer posting.Wait()
+	defer close(stop)
+	for range 50 {
+		got := m.series(t)
+		for _, tenant := range []string{"acme", "globex"} {
+			events := func(outcome string) float64 {
+				return got["parquay_tenant_events_total{outcome="+outcome+",tenant="+tenant+"}"]
+			}
+			kept := events("accepted") + events("rejected") + events("recovered")
+			stored, pending := events("stored"), got["parquay_tenant_pending_events{tenant="+tenant+"}"]
+			if kept != stored+pending || events("received") < kept {
+				t.Fatalf("%s: %v received, %v kept, %v stored, %v pending", tenant, events("received"), kept, stored, pending)
+			}
 		}
 	}
 }
