@@ -50,7 +50,7 @@ func (r *Registry) poll(seen os.FileInfo) os.FileInfo {
 	}
 	before := r.last.err
 	if err := r.readLocked(); err != nil && (before == nil || before.Error() != err.Error()) {
-		r.log.Error("the file of tenants can't be used: the last good one stays in effect", "file", r.path, "err", err)
+		r.log.Error("the file of tenants can't be used: the last good one stays in effect", "file", r.path, "error", err)
 	}
 	return info
 }
