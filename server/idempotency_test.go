@@ -243,6 +243,26 @@ func TestOneCommitOfAKey(t *testing.T) {
 	}
 }
 
+// What waits for the bucket has its answer remembered before that: who sends it again
+// waits as long as they say, and no longer.
+func TestReplayOfARequestThatWaits(t *testing.T) {
+	intake := newFakeIntake(t)
+	s := start(t, testConfig(intake))
+	waiting := make(chan reply)
+	go func() { waiting <- s.post(event, "Idempotency-Key", "k", "Prefer", "wait=300") }()
+	eventually(t, "the first waits", func() bool { return intake.waiting.Load() == 1 })
+	again := s.post(event, "Idempotency-Key", "k")
+	if again.status != 202 || again.body != `{"accepted":1,"rejected":0}`+"\n" || again.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("without waiting: %d %s", again.status, again.body)
+	}
+	intake.put()
+	first := <-waiting
+	again = s.post(event, "Idempotency-Key", "k", "Prefer", "wait=300")
+	if diff := cmp.Diff(essence(first), essence(again)); diff != "" || again.status != 200 {
+		t.Errorf("%d, (-first +again):\n%s", again.status, diff)
+	}
+}
+
 // If the first of several has stored nothing, the next one is carried out, until one
 // has stored the events.
 func TestTakingOver(t *testing.T) {
