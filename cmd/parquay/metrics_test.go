@@ -217,6 +217,7 @@ func (m *metered) series(t *testing.T) map[string]float64 {
 // testValues compares what can be foretold exactly, and wants something of every
 // metric but of those of troubles that there were none of.
 func (m *metered) testValues(t *testing.T) {
+	m.awaitRest(t)
 	want := map[string]float64{
 		"parquay_events_accepted_total{table=events}":               acmeAccepted + globexAccepted + slowAccepted,
 		"parquay_events_rejected_total{code=required,table=events}": acmeRejected,
@@ -253,11 +254,10 @@ func (m *metered) testValues(t *testing.T) {
 			t.Errorf("%s is %v (%v), want %v", name, g, ok, v)
 		}
 	}
-	m.testRest(t)
 }
 
-// testRest waits for the gauges of what is under way to fall to 0.
-func (m *metered) testRest(t *testing.T) {
+// awaitRest waits for the gauges of what is under way to fall to 0.
+func (m *metered) awaitRest(t *testing.T) {
 	quiet := map[string]bool{}
 	for _, s := range guide {
 		for _, e := range s.metrics {
