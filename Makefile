@@ -72,8 +72,8 @@ e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the
 	go -C loadtest/e2e test -count=1 -v ./...
 
 .PHONY: faults
-faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of each kind
-	E2E_KILLS=$(KILLS) go -C loadtest/e2e test -count=1 -v -timeout 0 ./...
+faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of each kind, a million of whatever can be made up
+	E2E_FULL=1 E2E_KILLS=$(KILLS) go -C loadtest/e2e test -count=1 -v -timeout 0 ./...
 
 .PHONY: measure
 measure: build ## Events a second, CPU and memory of the gateway on this machine

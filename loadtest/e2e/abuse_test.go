@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -117,4 +119,14 @@ func exchange(client *http.Client, request *http.Request, into any) (status int,
 		return 0, nil, fmt.Errorf("%d with %.100q: %w", response.StatusCode, text, err)
 	}
 	return response.StatusCode, response.Header, nil
+}
+
+// connect opens a connection to the listener for events.
+func (s *site) connect(t testing.TB) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", s.address(), startWithin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

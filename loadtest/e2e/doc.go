@@ -15,6 +15,7 @@
 // Variables change what a run does:
 //
 //	E2E_KILLS=n        kills of each kill test (15)
+//	E2E_FULL=1         a million distinct things of each kind, not 200,000
 //	E2E_RATE=n         events a second that the ledger client sends at most (20000)
 //	E2E_SEED=n         the random choices of a run, as its log names them
 //	E2E_BINARY=file    test this binary instead of building one

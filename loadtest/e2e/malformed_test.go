@@ -130,10 +130,7 @@ func TestMalformedRequests(t *testing.T) {
 // left the connection open. A reset may take an answer with it.
 func (s *site) wire(t *testing.T, text string) (statuses []int, closed, reset bool) {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", s.address(), startWithin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := s.connect(t)
 	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(flushWithin)); err != nil {
 		t.Fatal(err)

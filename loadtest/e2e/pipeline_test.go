@@ -107,7 +107,7 @@ func (s *site) series() map[string]bool {
 	list := map[string]bool{}
 	for line := range strings.Lines(s.metrics()) {
 		name, _, _ := strings.Cut(line, " ")
-		if name != "#" && !strings.Contains(name, `code="429"`) && !strings.Contains(name, `code="503"`) {
+		if name != "#" && !strings.Contains(name, `status="429"`) && !strings.Contains(name, `status="503"`) {
 			list[name] = true
 		}
 	}
