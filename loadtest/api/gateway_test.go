@@ -92,6 +92,17 @@ func start(t *testing.T, seen *coverage, env ...string) *gateway {
 	return g
 }
 
+// overHTTP2 makes every further request over HTTP/2 in cleartext.
+func (g *gateway) overHTTP2() *gateway {
+	c := *g
+	transport := g.client.Transport.(*http.Transport).Clone()
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	c.client = &http.Client{Timeout: patience, Transport: transport}
+	g.Cleanup(c.client.CloseIdleConnections)
+	return &c
+}
+
 // as makes every further request with this credential, and reads what is described
 // to its tenant.
 func (g *gateway) as(field, value string) *gateway {

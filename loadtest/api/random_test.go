@@ -18,6 +18,10 @@ func TestRandomRequests(t *testing.T) {
 		t.Parallel()
 		randomRequests(t, start(t, newCoverage()).as("", ""))
 	})
+	t.Run("over HTTP/2", func(t *testing.T) {
+		t.Parallel()
+		randomRequests(t, start(t, newCoverage()).overHTTP2().as("", ""))
+	})
 	t.Run("of a tenant", func(t *testing.T) {
 		t.Parallel()
 		acme := newTenant("acme")
