@@ -3,9 +3,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -76,9 +78,15 @@ func (m *metered) testCardinality(t *testing.T) {
 }
 
 // testLog: nothing of an event or a key is in the log of all this, and no line is
-// long; yet every request has one.
+// long; yet every request has one, with the fields that the documentation lists.
 func (m *metered) testLog(t *testing.T) {
-	requests := 0
+	page, err := os.ReadFile(operationsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, logs, _ := strings.Cut(string(page), "\n## Logs\n")
+	logs, _, _ = strings.Cut(logs, "\n## ")
+	requests, fields := 0, map[string]any{}
 	for line := range strings.Lines(m.log.text()) {
 		if strings.Contains(line, secret) || len(line) > 1000 {
 			t.Errorf("%d bytes: %.300s", len(line), line)
@@ -88,8 +96,17 @@ func (m *metered) testLog(t *testing.T) {
 				t.Errorf("the key of %s is in the log", tenant)
 			}
 		}
-		if strings.Contains(line, `"msg":"request"`) {
-			requests++
+		if !strings.Contains(line, `"msg":"request"`) {
+			continue
+		}
+		requests++
+		if err := json.Unmarshal([]byte(line), &fields); err != nil { // one more line's fields
+			t.Error(err)
+		}
+	}
+	for name := range fields {
+		if !slices.Contains([]string{"time", "level", "msg"}, name) && !strings.Contains(logs, "`"+name+"`") {
+			t.Errorf("docs/operations.md does not tell of the field %s", name)
 		}
 	}
 	if requests < 300 {
