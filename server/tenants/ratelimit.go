@@ -15,11 +15,11 @@ import (
 //	RateLimit-Policy: "events";q=10000;w=10, "bytes";q=5000000;w=10;qu="content-bytes"
 //	RateLimit: "events";r=9000;t=1, "bytes";r=0;t=4
 //
-// q is what a bucket holds and w the seconds in which that is gained (sections 3.1
-// and 3.3); the draft knows of no unit for events, so the policy's name says it.
-// r is what is left and t a time after which more can be had (section 4): while
-// nothing is left, until something is, which is RetryAfter rounded up; else until
-// the bucket is full.
+// q is what a bucket holds and w the seconds in which that is gained. The draft's
+// registry has no unit for events, so the policy's name says what q counts. r is
+// what is left. t is the seconds within which no more should be used than that:
+// until something is left, if nothing is (in debt, RetryAfter rounded up); else
+// until the bucket is full.
 func (t *Tenant) RateLimit(now time.Time) (policy, state string) {
 	if t.limiter == nil {
 		return "", ""

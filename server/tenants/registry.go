@@ -53,16 +53,15 @@ type snapshot struct {
 
 // credential is a key and its tenant.
 type credential struct {
-	hash    [hashSize]byte
-	expires time.Time // zero: never
-	tenant  *Tenant
+	Key
+	tenant *Tenant
 }
 
 func newSnapshot(list []*Tenant) *snapshot {
 	s := &snapshot{tenants: list, byKey: map[string]credential{}, byCertificate: map[string]*Tenant{}}
 	for _, t := range list {
 		for _, k := range t.keys {
-			s.byKey[k.ID] = credential{k.hash, k.Expires, t}
+			s.byKey[k.ID] = credential{k, t}
 		}
 		for _, name := range t.certificates {
 			s.byCertificate[name] = t
@@ -81,8 +80,7 @@ func (r *Registry) ByKey(key string, now time.Time) *Tenant {
 	}
 	hash := hashSecret(secret)
 	c := r.current.Load().byKey[id] // all zeros, which nothing hashes to, if unknown
-	match := subtle.ConstantTimeCompare(hash[:], c.hash[:]) == 1
-	if !match || (!c.expires.IsZero() && !now.Before(c.expires)) {
+	if subtle.ConstantTimeCompare(hash[:], c.hash[:]) == 0 || c.Expired(now) {
 		return nil
 	}
 	return c.tenant
