@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -43,9 +44,9 @@ func (s *site) withinMemory() {
 
 // honest posts single events, as a client that comes back when it is told to, until
 // n of them were accepted.
-func (s *site) honest(n int) {
+func (s *site) honest(n int, config *tls.Config) {
 	s.Helper()
-	client := &http.Client{Timeout: 30 * time.Second}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: config}}
 	defer client.CloseIdleConnections()
 	begin := time.Now()
 	for accepted := 0; accepted < n; {

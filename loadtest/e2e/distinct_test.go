@@ -135,7 +135,7 @@ func TestDistinctRequests(t *testing.T) {
 		})
 	}
 	s.withinMemory()
-	s.honest(10)
+	s.honest(10, nil)
 }
 
 // The ends of small requests, from the path on.

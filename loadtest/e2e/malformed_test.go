@@ -70,7 +70,7 @@ func TestMalformedEvents(t *testing.T) {
 		})
 	}
 	s.withinMemory()
-	s.honest(10)
+	s.honest(10, nil)
 }
 
 // counted repeats a text with a number in it.
@@ -115,7 +115,7 @@ func TestMalformedRequests(t *testing.T) {
 		}
 	})
 	s.withinMemory()
-	s.honest(10)
+	s.honest(10, nil)
 	s.drain()
 	for _, rows := range s.rows("events") {
 		for _, row := range rows {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"parquay/loadtest/e2e/ledger"
 )
 
 // slowConnections is how many connections the slow clients hold.
@@ -38,6 +40,14 @@ var slows = []slow{
 	{"stays idle in HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", "", false},
 }
 
+// slowHandshakes never come to the end of a TLS handshake.
+var slowHandshakes = []slow{
+	{"says nothing", "", "", true},
+	{"stops in the hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", true},
+	{"dribbles a hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "a", true},
+	{"speaks no TLS", postHead, "", true},
+}
+
 // TestSlowConnections opens 10,000 connections that send too slowly, or nothing.
 // Those in the middle of a request are closed, the idle ones where there is no room,
 // the memory keeps its bound, and an honest client beside them loses nothing (I6).
@@ -49,17 +59,24 @@ func TestSlowConnections(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t, append(attackedEnv, "PARQUAY_MAX_CONNECTIONS="+c.cap)...)
 			s.start()
-			s.besiege(slows)
+			s.besiege(slows, &ledger.Client{})
 		})
 	}
+	t.Run("TLS", func(t *testing.T) {
+		s := newSite(t, attackedEnv...)
+		authority := s.useTLS()
+		s.start()
+		s.besiege(slowHandshakes, &ledger.Client{TLS: authority.client()})
+	})
 }
 
 // besiege holds slow connections of all kinds in equal numbers, until the gateway
-// has ended those that it must, beside a ledger client.
-func (s *site) besiege(kinds []slow) {
+// has ended those that it must, beside an honest client.
+func (s *site) besiege(kinds []slow, honest *ledger.Client) {
 	s.Helper()
 	s.needFiles(slowConnections)
-	l := s.load()
+	honest.Rate = number(s.T, "E2E_RATE", 20000)
+	l := s.loadOf("default", s.seed, honest)
 	s.await("events are accepted", startWithin, func() bool { return l.accepted() > 1000 })
 
 	ctx, cancel := context.WithCancel(s.Context())
@@ -86,7 +103,7 @@ func (s *site) besiege(kinds []slow) {
 	before := l.accepted()
 	s.await("events are accepted in the end", flushWithin, func() bool { return l.accepted() > before+1000 })
 	l.end()
-	s.honest(10) // on connections of their own
+	s.honest(10, honest.TLS) // on connections of their own
 	s.withinMemory()
 	cancel()
 	clients.Wait()
