@@ -28,7 +28,7 @@ func (s *Server) crossOrigin(next http.Handler) http.Handler {
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{
 			requestIDField, "Parquay-Receipt", "Parquay-Durability", "Idempotency-Replayed", "Preference-Applied",
-			"RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "Accept-Encoding", "Allow",
+			"RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "Accept-Encoding", "Allow", "ETag",
 		},
 		MaxAge: preflightAge,
 	})(next)
