@@ -76,11 +76,6 @@ func (o *operation) responses() object {
 	}
 	for status, kinds := range byStatus {
 		a := problem(kinds)
-		// An operation may have another answer of the status, which is no problem.
-		if i := slices.IndexFunc(o.answers, func(b answer) bool { return b.status == status }); i >= 0 {
-			b := o.answers[i]
-			a = answer{status, b.text + " " + a.text, append(a.headers, b.headers...), append(a.bodies, b.bodies...)}
-		}
 		r[strconv.Itoa(status)] = a.describe(o.headers)
 	}
 	return r
