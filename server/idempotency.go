@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"parquay/schema"
 	"parquay/server/cloudevents"
 )
 
@@ -28,18 +29,29 @@ func (s *Server) storeOnce(ctx context.Context, p *post, text *buffer) (result, 
 	}
 	if attempt == nil {
 		s.buffers.put(text)
-		first.replayed = true
-		return first, nil
+		return first.replay(), nil
 	}
 	// Nothing is remembered of what stored nothing, or of an unknown outcome.
 	defer attempt.Abandon()
 	// The client may leave and come back with the key: so the outcome is waited for.
 	res, err := s.store(context.WithoutCancel(ctx), p, text)
 	if err == nil && res.stored() {
-		res.counts = nil
-		attempt.Done(res, int(res.size()))
+		attempt.Done(remembered{res.receipt, res.Accepted, res.Rejected, res.Errors}, int(res.size()))
 	}
 	return res, err
+}
+
+// remembered is what a result can be made from again. There are many, so it has no
+// more than that.
+type remembered struct {
+	receipt            Receipt
+	accepted, rejected int
+	errors             []schema.EventError
+}
+
+func (r *remembered) replay() result {
+	out := outcome{Accepted: r.accepted, Rejected: r.rejected, Errors: r.errors, Omitted: r.rejected - len(r.errors)}
+	return result{outcome: out, receipt: r.receipt, replayed: true}
 }
 
 // fingerprint tells requests of one key apart: by the table, by what may be stored

@@ -30,13 +30,16 @@ func essence(r reply) []string {
 // A request that is sent again has the first answer, and stores nothing.
 func TestReplays(t *testing.T) {
 	for name, body := range map[string]string{
-		"all valid":  event + event,
-		"some valid": event + bad + bad,
-		"none valid": bad + bad,
+		"all valid":        event + event,
+		"some valid":       event + bad + bad,
+		"none valid":       bad + bad,
+		"too many to list": event + strings.Repeat(bad, schema.MaxErrors+5),
 	} {
 		t.Run(name, func(t *testing.T) {
 			intake := newFakeIntake(t)
-			s := start(t, testConfig(intake))
+			cfg := testConfig(intake)
+			cfg.IdempotencyKeys = 100_000 // a long answer counts as many
+			s := start(t, cfg)
 			first := s.post(body, "Idempotency-Key", "k-1")
 			if first.header.Get("Idempotency-Replayed") != "" || first.header.Get("Parquay-Receipt") == "" {
 				t.Errorf("first answer: %v", first.header)

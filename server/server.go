@@ -38,7 +38,7 @@ type Server struct {
 	failures  *failures
 	proxies   proxies
 
-	keys *idempotency.Store[result]
+	keys *idempotency.Store[remembered]
 
 	durability []string // the value of Parquay-Durability
 
@@ -70,7 +70,7 @@ func New(cfg Config) (*Server, error) {
 		failures:  newFailures(),
 		proxies:   cfg.TrustedProxies,
 
-		keys: idempotency.New[result](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
+		keys: idempotency.New[remembered](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
 	}
 	s.metrics.watch(s)
 	s.endpoints, s.names = newEndpoints(cfg)

@@ -11,7 +11,7 @@ import (
 )
 
 // answer is as large as what the server remembers.
-type answer [144]byte
+type answer [72]byte
 
 // TestAllocPerKey fills a store with long keys.
 func TestAllocPerKey(t *testing.T) {
@@ -29,8 +29,8 @@ func TestAllocPerKey(t *testing.T) {
 	}
 	each := float64(heap()-empty) / keys
 	t.Logf("%.0f bytes a key", each)
-	if each > 144+120 {
-		t.Errorf("a key takes %.0f bytes, want at most 264", each)
+	if each > 72+120 {
+		t.Errorf("a key takes %.0f bytes, want at most 192", each)
 	}
 	c.now = c.now.Add(time.Minute)
 	a, _, err := s.Begin(t.Context(), "acme", "next", [32]byte{})
