@@ -1,11 +1,12 @@
 # The image is one static binary on distroless: no shell, no package manager, not root.
 #
 #   docker build -t parquay --build-arg VERSION=$(git describe --tags --always) .
-#   docker run -p 8080:8080 -v parquay:/data -e PARQUAY_INSECURE=true parquay
+#   docker run -p 8080:8080 -v parquay:/data -v /etc/parquay:/etc/parquay:ro \
+#     -e PARQUAY_TENANTS=/etc/parquay/tenants.json -e PARQUAY_ADMIN_LISTEN=127.0.0.1:9090 parquay
 #
-# Without credentials Parquay refuses any address but loopback, which nobody outside the container can reach. So the
-# image listens on all addresses and leaves it to whoever runs it to say PARQUAY_INSECURE=true, on a network where
-# everybody may write.
+# Loopback is of no use in a container, so the image listens on all addresses. Parquay refuses that until it is told who
+# may write (PARQUAY_TENANTS), and for the admin listener, which knows no credentials, in any case: move that to loopback,
+# or say PARQUAY_INSECURE=true on a network without strangers. Without tenants that lets everybody write.
 #
 # /data must be a volume that comes back after a restart: its journal holds what was acknowledged and is not yet in the
 # bucket. There is no HEALTHCHECK, since nothing in the image could run one: probe GET /healthz (liveness) and
