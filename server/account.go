@@ -19,6 +19,7 @@ type account struct {
 	reservation Reservation // nil until it is opened
 	held        int64       // reserved so far
 	text        int64       // capacity of the buffer that holds the text
+	read        int64       // bytes of the text, or of as much as there was of it
 	columns     int64       // granted to the decoder
 }
 

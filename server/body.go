@@ -32,6 +32,7 @@ func (s *Server) readText(w http.ResponseWriter, r *http.Request, a *account) (*
 	wire := s.buffers.get(size)
 	src := &bodyReader{w: w, src: r.Body, started: time.Now()}
 	err = s.fill(wire, src, &tooLargeError{limit: limit}, a, 0)
+	a.read = int64(len(wire.bytes))
 	s.metrics.wireBytes.Add(float64(src.received))
 	notesOf(w).received = src.received
 	if err != nil {
@@ -66,7 +67,9 @@ func (s *Server) decompress(ctx context.Context, c coding, wire *buffer, a *acco
 		return nil, err
 	}
 	text := s.buffers.get(size)
-	if err := s.fill(text, src, &tooLargeError{limit: s.cfg.MaxDecoded, decoded: true}, a, beside); err != nil {
+	err = s.fill(text, src, &tooLargeError{limit: s.cfg.MaxDecoded, decoded: true}, a, beside)
+	a.read = int64(len(text.bytes))
+	if err != nil {
 		return nil, err
 	}
 	return text, nil

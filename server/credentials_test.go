@@ -395,7 +395,9 @@ func TestRates(t *testing.T) {
 
 // Bytes count once decompressed, also those of a body that is no JSON.
 func TestRateOfBytes(t *testing.T) {
-	for name, body := range map[string]string{"events": strings.Repeat(event, 1000), "nonsense": strings.Repeat("x", 60_000)} {
+	for name, body := range map[string]string{
+		"events": strings.Repeat(event, 1000), "nonsense": strings.Repeat("x", 60_000), "bomb": strings.Repeat(" ", 8<<20),
+	} {
 		acme := provision("acme", `"limits":{"bytes_per_second":1000,"burst":"10s"}`)
 		cfg := testConfig(newFakeIntake(t))
 		cfg.Tenants = tenantsFile(t, acme.entry)

@@ -47,11 +47,11 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 	notesOf(w).tenant = p.account.tenant
 	defer p.account.close()
 	text, err := s.readText(w, r, &p.account)
+	p.tenant.Charge(time.Now(), 0, p.account.read) // also of a body that is too large, broken, or known
 	if err != nil {
 		return err
 	}
 	s.metrics.textBytes.Add(float64(len(text.bytes)))
-	p.tenant.Charge(time.Now(), 0, int64(len(text.bytes))) // also of a body that is broken, or known
 
 	var res result
 	if p.key == "" {
