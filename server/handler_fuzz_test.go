@@ -25,23 +25,41 @@ const (
 	fuzzAnswer = 1 << 20
 )
 
-// FuzzHandler sends any request that net/http reads to either listener's handler.
-// The answer is one of those that are documented, and a server error only where there
+// What FuzzHandler's requests have of credentials.
+const (
+	noneAsked   = iota // there are no tenants
+	validKey           // a header field with a key is added to the fuzzer's
+	asFuzzed           // whatever the fuzzer makes up
+	credentials        // how many of these there are
+)
+
+// FuzzHandler sends any request that net/http reads to either listener's handler,
+// with credentials and without. The answer is one of those that are documented, and a server error only where there
 // is next to no memory (tight), and then with Retry-After; it tells what was stored,
 // to the event; and everything reserved is given back (I6).
 func FuzzHandler(f *testing.F) {
 	for _, seed := range fuzzRequests(f) {
-		for _, tight := range []bool{false, true} {
-			f.Add(seed.admin, tight, seed.method, seed.target, strings.Join(seed.header, "\r\n"), seed.body)
+		for keys := range byte(credentials) {
+			f.Add(seed.admin, false, keys, seed.method, seed.target, strings.Join(seed.header, "\r\n"), seed.body)
 		}
+		f.Add(seed.admin, true, byte(noneAsked), seed.method, seed.target, strings.Join(seed.header, "\r\n"), seed.body)
 	}
-	f.Fuzz(func(t *testing.T, admin, tight bool, method, target, header string, body []byte) {
+	acme := provision("acme", `"tables":["events"]`)
+	registry := tenantsFile(f, acme.entry, provision("other").entry)
+	f.Fuzz(func(t *testing.T, admin, tight bool, keys byte, method, target, header string, body []byte) {
 		intake := newFakeIntake(t)
 		intake.quick = true
 		if tight {
 			intake.limit = 2 * minBuffer
 		}
-		s := newServer(t, fuzzConfig(intake))
+		cfg := fuzzConfig(intake)
+		if keys %= credentials; keys != noneAsked {
+			cfg.Tenants = registry
+		}
+		if keys == validKey {
+			header = strings.TrimPrefix(header+"\r\nX-API-Key: "+acme.key, "\r\n")
+		}
+		s := newServer(t, cfg)
 		r := parsedRequest(method, target, header, body)
 		if r == nil || strings.HasPrefix(r.URL.Path, "/debug/pprof") {
 			return // not a request, or one that takes as long as it asks to
@@ -62,10 +80,12 @@ func FuzzHandler(f *testing.F) {
 		if w.Header().Get("Idempotency-Replayed") == "" {
 			checkStored(t, w, intake.rows())
 		}
+		if rows := intake.rows(); keys == asFuzzed && len(rows) > 0 && !strings.Contains(header, "pqy_") && !strings.Contains(header, "Basic") {
+			t.Errorf("%v rows of nobody", rows)
+		}
 		if limit := int64(2*fuzzText + fuzzBody); intake.peak() > max(limit, 1000*int64(len(body))) {
 			t.Errorf("%d bytes reserved for a body of %d", intake.peak(), len(body))
 		}
-		intake.idle()
 	})
 }
 
@@ -198,6 +218,8 @@ func fuzzRequests(f *testing.F) []fuzzRequest {
 		post("/v1/events", cloudEvent, "Content-Type: application/cloudevents+json"),
 		post("/v1/events", "["+cloudEvent+","+cloudEvent+"]", "Content-Type: application/cloudevents-batch+json; charset=utf-8"),
 		post("/v1/events", `{"channel":"sms"}`, "ce-specversion: 1.0", "ce-id: 1", "ce-source: /s", "ce-type: a.b", "ce-ext: %C3%A9", "Content-Type: application/json"),
+		post("/v1/events", event, "Authorization: Bearer "+keyOfTenant("other")),
+		post("/v1/events", event, "Authorization: "+basic("acme", keyOfTenant("acme"))),
 		post("/v1/events", event, "Authorization: Bearer pqy_a_b"),
 		post("/v1/events", event, "Authorization: Basic YTpi", "X-API-Key: pqy_a_b"),
 		get(receipt), get("/v1/receipts/none"),
