@@ -23,6 +23,9 @@ import (
 
 // TestMain lets scripts start this test's binary as `parquay`.
 func TestMain(m *testing.M) {
+	// With the race detector every process sleeps for a second before it ends, and
+	// the scripts start hundreds of them.
+	os.Setenv("GORACE", "atexit_sleep_ms=20 "+os.Getenv("GORACE"))
 	testscript.Main(m, map[string]func(){"parquay": main})
 }
 
@@ -32,6 +35,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("PARQUAY_LISTEN", "127.0.0.1:0")
 			env.Setenv("PARQUAY_ADMIN_LISTEN", "127.0.0.1:0")
 			env.Values[processKey{}] = new(process)
