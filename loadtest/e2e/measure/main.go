@@ -1,7 +1,7 @@
 // Measure tells what the gateway costs on this machine: it starts the real binary,
 // sends it events, and waits until they are rows in files.
 //
-//	go run ./measure [-n 1000000] [-duckdb]
+//	go run ./measure [-n 1000000] [-duckdb] [-noisy]
 //
 // For both levels of durability it sends n events in bodies of NDJSON and prints
 //
@@ -15,6 +15,9 @@
 // the latency, and CPU per request. With -duckdb it has DuckDB convert the same
 // events, from a file of NDJSON to a Parquet file with zstd, on one thread: the
 // yardstick for CPU and size. With -profiles it keeps CPU profiles, for go tool pprof.
+//
+// With -noisy it measures something else: the latency of a tenant's single events
+// alone, beside a tenant at its limit, and beside one at ten times its limit.
 //
 // The client runs on the same machine. It costs as little as it can, all bodies
 // being made beforehand, and its own CPU is printed too.
@@ -53,6 +56,7 @@ type options struct {
 	clients     int // connections for those
 	env         string
 	duckdb      bool
+	noisy       bool
 	profiles    string
 	dir         string
 }
@@ -68,6 +72,7 @@ func parse(args []string) (o options, err error) {
 	set.IntVar(&o.clients, "clients", 64, "connections for the single events")
 	set.StringVar(&o.env, "env", "", "more settings of the gateway: NAME=VALUE,…")
 	set.BoolVar(&o.duckdb, "duckdb", false, "compare with DuckDB, which pip installs into a temporary folder")
+	set.BoolVar(&o.noisy, "noisy", false, "measure a tenant's latency beside a noisy one, and nothing else")
 	set.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the gateway, of two seconds from each first request")
 	set.StringVar(&o.dir, "dir", "", "where to put journals and files; a temporary folder by default")
 	err = set.Parse(args)
@@ -94,6 +99,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if o.binary, err = filepath.Abs(o.binary); err != nil {
 		return err
+	}
+	if o.noisy {
+		return measureNoisy(ctx, o, dir, generate(noisyBatch), out)
 	}
 	events := generate(max(o.events, o.singles))
 	fmt.Fprintf(out, "%d events, %.0f bytes of JSON each\n\n", len(events.ends), float64(len(events.text))/float64(len(events.ends)))
