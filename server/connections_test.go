@@ -113,3 +113,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+// What net/http asks of a connection beyond a net.Conn: it closes its own half
+// first, so that a client can read why its body is refused.
+var _ interface{ CloseWrite() error } = (*connection)(nil)

@@ -158,11 +158,14 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	send(w, p.Status, problemType, marshal(p))
 }
 
-// jitter is d to 3 × d, in whole seconds and never less than d, so that those who were refused together don't
-// come back together.
+// maxJitter spreads the largest crowd: nobody waits much longer than there is cause.
+const maxJitter = 30 * time.Second
+
+// jitter is d to 3 × d, at most maxJitter more, in whole seconds and never less than
+// d, so that those who were refused together don't come back together.
 func jitter(d time.Duration) int {
 	s := int((d + time.Second - 1) / time.Second)
-	return s + rand.IntN(2*s+1)
+	return s + rand.IntN(min(2*s, int(maxJitter/time.Second))+1)
 }
 
 // marshal encodes an answer that is not the ordinary 202.

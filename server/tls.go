@@ -118,9 +118,6 @@ func (c *certificates) use(held [3][]byte) error {
 			return fmt.Errorf("use the client authorities %s: %w", c.files.ClientCA, err)
 		}
 		cfg.ClientAuth = tls.RequireAndVerifyClientCert
-		// A resumed session would carry on a verification by authorities that
-		// have been withdrawn since.
-		cfg.SessionTicketsDisabled = true
 	}
 	c.metrics.tlsExpiry.Set(float64(pair.Leaf.NotAfter.Unix()))
 	c.good.Store(cfg)

@@ -315,7 +315,8 @@ func TestCertificatesArePolled(t *testing.T) {
 }
 
 // With authorities, only clients whose certificate they have signed are heard, and
-// an authority that is withdrawn is withdrawn from whoever connects again.
+// an authority that is withdrawn is withdrawn from whoever connects again: also from
+// a client that resumes a session, as crypto/tls sees to.
 func TestClientCertificates(t *testing.T) {
 	a, mine, others := newAuthority(t), newAuthority(t), newAuthority(t)
 	cfg := testConfig(newFakeIntake(t))
