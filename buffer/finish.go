@@ -5,7 +5,6 @@ package buffer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -73,10 +72,12 @@ func (b *Buffer) delete(id journal.WindowID) {
 	b.finished(id)
 }
 
-func (b *Buffer) quarantine(id journal.WindowID) error {
+// quarantine puts aside a window with damage. If it can't be put aside, the next
+// process finds it again, as it does one that can't be removed.
+func (b *Buffer) quarantine(id journal.WindowID) {
 	if err := b.cfg.Medium.Quarantine(id); err != nil {
-		return fmt.Errorf("put a damaged window aside: %w", err)
+		b.log.Error("a damaged window could not be put aside; it stays in the journal",
+			"window", id.String(), "error", err)
 	}
 	b.finished(id)
-	return nil
 }

@@ -46,7 +46,7 @@ const (
 type replayer struct {
 	b         *Buffer
 	wake      chan struct{}
-	recovered map[journal.WindowID]bool // run's: counted in their tenants' accounts
+	recovered map[journal.WindowID]map[string]int64 // run's: rows that are in their tenants' accounts, of windows under way
 	mu        struct {
 		sync.Mutex
 		windows []retry
@@ -60,7 +60,7 @@ type retry struct {
 }
 
 func newReplayer(b *Buffer, left []journal.WindowID) *replayer {
-	r := &replayer{b: b, wake: make(chan struct{}, 1), recovered: map[journal.WindowID]bool{}}
+	r := &replayer{b: b, wake: make(chan struct{}, 1), recovered: map[journal.WindowID]map[string]int64{}}
 	for _, id := range left {
 		r.mu.windows = append(r.mu.windows, retry{id: id})
 	}
@@ -94,7 +94,7 @@ func (r *replayer) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errBacklog):
-			r.retry(next.id, next.failures)
+			r.b.postpone(next.id, err)
 		case err != nil:
 			r.b.flushFailed(next.id, err)
 			r.retry(next.id, next.failures)
@@ -150,7 +150,8 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 		r.b.log.Error("a window of the journal can't be read; it is kept in quarantine",
 			"window", id.String(), "error", err)
 		r.b.metrics.Corrupt.Inc()
-		return r.b.quarantine(id)
+		r.b.quarantine(id)
+		return nil
 	}
 	if err != nil {
 		return err
@@ -170,28 +171,38 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 		return fmt.Errorf("read %d rows from the journal first and %d then", p.rows, flushed)
 	}
 	r.b.book(id, parts...)
+	delete(r.recovered, id)
 	r.b.metrics.Recovered.Add(float64(p.rows))
 	r.b.log.Info("recovered a window", "window", id.String(), "rows", p.rows, "passes", len(p.passes))
 	if len(p.damage) > 0 {
 		r.b.log.Error("the journal is damaged; what could be read is in the bucket and the window is kept in quarantine",
 			"window", id.String(), "damage", p.damage)
 		r.b.metrics.Corrupt.Inc()
-		return r.b.quarantine(id)
+		r.b.quarantine(id)
+		return nil
 	}
 	r.b.delete(id)
 	return nil
 }
 
-// meet makes known what a first look at a window has found.
+// meet makes known what a first look at a window has found. A later look may find
+// more: a disk can give back what it has refused before.
 func (r *replayer) meet(p *plan) {
 	r.b.begin(p.id, p.header.Opened)
 	r.b.traces.adopt(p.id, p.trace)
-	if r.b.own(p.id) || r.recovered[p.id] {
-		return // its rows were counted when they were accepted, or when it was met
+	if r.b.own(p.id) {
+		return // its rows were counted when they were accepted
 	}
-	r.recovered[p.id] = true
+	counted := r.recovered[p.id]
+	if counted == nil {
+		counted = map[string]int64{}
+		r.recovered[p.id] = counted
+	}
 	for tenant, rows := range p.shares {
-		r.b.accounts.of(tenant).recover(rows)
+		if more := rows - counted[tenant]; more > 0 {
+			r.b.accounts.of(tenant).recover(more)
+			counted[tenant] = rows
+		}
 	}
 }
 
