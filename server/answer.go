@@ -51,7 +51,8 @@ func (s *Server) answer(w http.ResponseWriter, p *post, res *result) error {
 	}
 	switch {
 	case p.refuses(res.outcome):
-		return &strictError{res.outcome}
+		n.accepted = 0
+		return newStrictError(res.outcome)
 	case res.Accepted == 0:
 		return &rejectedError{res.outcome}
 	case res.Rejected > 0:

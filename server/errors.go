@@ -76,11 +76,21 @@ func (e *rejectedError) Error() string {
 	return fmt.Sprintf("all events of the body (%d) were rejected; they are kept as rows of the table %s", e.Rejected, schema.RejectedName)
 }
 
-// strictError is a body some of whose events were rejected, and none stored.
-type strictError struct{ outcome }
+// strictError is a body of so many events some of which were rejected. So none was
+// accepted, valid or not.
+type strictError struct {
+	outcome
+	events int
+}
+
+func newStrictError(out outcome) *strictError {
+	e := &strictError{out, out.Accepted + out.Rejected}
+	e.Accepted = 0 // whoever adds up what was accepted is not misled
+	return e
+}
 
 func (e *strictError) Error() string {
-	return fmt.Sprintf("%d of %d events were rejected, and all or none were to be accepted", e.Rejected, e.Accepted+e.Rejected)
+	return fmt.Sprintf("%d of %d events were rejected, and all or none were to be accepted", e.Rejected, e.events)
 }
 
 // parameterError is a query that asks for something unknown.

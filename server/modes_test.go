@@ -97,6 +97,7 @@ func (c modesCase) want() answered {
 	switch {
 	case refused:
 		want.status, want.kind = 422, "/problems/strict"
+		want.counts = fmt.Sprintf("0/%d", c.rejected)
 	case c.accepted == 0:
 		want.status, want.kind = 422, "/problems/events-rejected"
 	case c.rejected > 0:

@@ -44,7 +44,7 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 		{cloudevents.ErrFormat, problems.ContentType, nothing},
 		{&rejectedError{outcome{Rejected: 2}}, problems.EventsRejected, all},
 		{&rejectedError{outcome{Rejected: 2, DryRun: true}}, problems.EventsRejected, "would be rejected"},
-		{&strictError{outcome{Accepted: 1, Rejected: 2}}, problems.Strict, nothing},
+		{newStrictError(outcome{Accepted: 1, Rejected: 2}), problems.Strict, nothing},
 		{idempotency.ErrMismatch, problems.IdempotencyMismatch, nothing},
 		{idempotency.ErrTenantFull, problems.IdempotencyTenantFull, nothing},
 		{idempotency.ErrFull, problems.IdempotencyFull, nothing},
