@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"writer":         {"schema"},
 	"server":         {"schema"},
 	"cmd/parquay":    {"schema", "buffer", "writer", "server"},
+	"loadtest":       {}, // a black box test: HTTP in, the bucket out
 }
 
 func TestImports(t *testing.T) {
@@ -60,6 +61,10 @@ func TestImportRule(t *testing.T) {
 		{"buffer/journal", "schema", false},
 		{"buffer/journal/crashfs", "buffer", false},
 		{"writer", "cmd/parquay", false},
+		{"loadtest", "loadtest/scenario", true},
+		{"loadtest/prove", "loadtest/drive", true},
+		{"loadtest/prove", "writer", false},
+		{"loadtest/scenario", "schema", false},
 		{"newcomer", "schema", false},
 	} {
 		got := checkImports(map[string][]string{test.pkg: {test.imports}})

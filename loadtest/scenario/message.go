@@ -169,11 +169,12 @@ func (m *message) append(to []byte) []byte {
 // builtInSums sums the rows of built-in events.
 type builtInSums struct {
 	Sums
-	columns [columns]uint64
+	columns    [columns]uint64
+	attributes uint64 // their values
 }
 
 func newBuiltInSums(s Sums) *builtInSums {
-	b := &builtInSums{Sums: s}
+	b := &builtInSums{Sums: s, attributes: s.Column(ValuesOf("attributes"))}
 	for i, name := range columnNames {
 		b.columns[i] = s.Column(name)
 	}
@@ -197,11 +198,9 @@ func (b *builtInSums) row(m *message, at int64) (sum uint64) {
 	}
 	sum += b.Integer(b.columns[colSegments], int64(m.segments-'0'))
 	sum += b.Integer(b.columns[colPrice], price*100) // of decimal(18,6)
-	attributes := uint64(0)
-	for _, text := range [][]byte{planName, m.plan, nodeName, m.node} {
-		attributes = b.Join(attributes, b.Bytes(b.columns[colAttributes], text))
-	}
-	return sum + attributes
+	names, values := b.columns[colAttributes], b.attributes
+	return sum + b.Join(b.Join(0, b.Bytes(names, planName)), b.Bytes(names, nodeName)) +
+		b.Join(b.Join(0, b.Bytes(values, m.plan)), b.Bytes(values, m.node))
 }
 
 var (

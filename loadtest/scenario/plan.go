@@ -98,7 +98,7 @@ func (t *Traffic) validate(tenants int) error {
 	case t.First < 0 || t.Tenants < 1 || t.First+t.Tenants > tenants:
 		return fmt.Errorf("tenants %d to %d of %d", t.First, t.First+t.Tenants, tenants)
 	case t.Zipf < 0 || t.Zipf > 10:
-		return fmt.Errorf("Zipf exponent %v: it must be 0 to 10", t.Zipf)
+		return fmt.Errorf("exponent of Zipf %v: it must be 0 to 10", t.Zipf)
 	}
 	return t.Batch.validate()
 }

@@ -181,7 +181,7 @@ func (s *Sample) sums(sums Sums, kinds Kinds) ([]uint64, error) {
 			if string(m.value) == "null" {
 				continue
 			}
-			n, err := kind.sum(sums, sums.Column(m.name), m.value)
+			n, err := kind.sum(sums, m.name, m.value)
 			if err != nil {
 				return nil, fmt.Errorf("line %d, field %s: %w", i+1, m.name, err)
 			}
@@ -213,10 +213,19 @@ func Canonical(text []byte) ([]byte, error) {
 }
 
 // sum is the number of a field's value in a column of this kind.
-func (k Kind) sum(s Sums, column uint64, value json.RawMessage) (uint64, error) {
+func (k Kind) sum(s Sums, name string, value json.RawMessage) (uint64, error) {
+	column := s.Column(name)
 	switch k.Type {
-	case Map, List:
-		return k.sumMany(s, column, value)
+	case Map:
+		return sumMap(s, column, s.Column(ValuesOf(name)), value)
+	case List:
+		var texts []string
+		err := json.Unmarshal(value, &texts)
+		sum := uint64(0)
+		for _, text := range texts {
+			sum = s.Join(sum, s.Bytes(column, []byte(text)))
+		}
+		return sum, err
 	case Text:
 		var text string
 		err := json.Unmarshal(value, &text)
@@ -241,20 +250,26 @@ func (k Kind) sum(s Sums, column uint64, value json.RawMessage) (uint64, error) 
 	}
 }
 
-func (k Kind) sumMany(s Sums, column uint64, value json.RawMessage) (sum uint64, err error) {
+// sumMap sums the names and the values of an object in their order.
+func sumMap(s Sums, names, values uint64, value json.RawMessage) (uint64, error) {
 	d := json.NewDecoder(bytes.NewReader(value))
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return sum, nil
-		}
+	if _, err := d.Token(); err != nil {
+		return 0, err
+	}
+	var sumNames, sumValues uint64
+	for d.More() {
+		name, err := d.Token()
 		if err != nil {
 			return 0, err
 		}
-		if text, ok := token.(string); ok {
-			sum = s.Join(sum, s.Bytes(column, []byte(text)))
+		var text string
+		if err := d.Decode(&text); err != nil {
+			return 0, err
 		}
+		sumNames = s.Join(sumNames, s.Bytes(names, []byte(name.(string))))
+		sumValues = s.Join(sumValues, s.Bytes(values, []byte(text)))
 	}
+	return sumNames + sumValues, nil
 }
 
 // units is a number in units of 10^-Scale, which is exact.

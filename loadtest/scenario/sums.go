@@ -31,3 +31,6 @@ func (s Sums) Integer(column uint64, n int64) uint64 {
 
 // Join adds a further element to the number of a list or a map, in which order matters.
 func (s Sums) Join(list, element uint64) uint64 { return mix(list*31 + element) }
+
+// ValuesOf is how the values of a map are named, whose names have the column's own.
+func ValuesOf(column string) string { return column + "\x00value" }
