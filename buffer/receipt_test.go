@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -252,6 +253,45 @@ func TestTracesAreBounded(t *testing.T) {
 	if known == 0 || known == len(receipts) {
 		t.Errorf("%d of %d receipts are known in the end", known, len(receipts))
 	}
+	g.finish()
+}
+
+// TestEmptyTracesAreBounded: also a window without rows takes room.
+func TestEmptyTracesAreBounded(t *testing.T) {
+	var ts traces
+	ts.init(1 << 20)
+	for i := range uint64(100_000) {
+		ts.adopt(journal.WindowID{Window: i}, newTrace())
+	}
+	if n := len(ts.mu.windows); n > 10_000 || ts.used() > 1<<20 {
+		t.Errorf("%d windows in a MiB, %d bytes", n, ts.used())
+	}
+}
+
+// TestReceiptsBesideCommits: a receipt is looked for while frames are added to its
+// window.
+func TestReceiptsBesideCommits(t *testing.T) {
+	g := start(t, config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t)))
+	first := g.mustCommit(batch("acme", 1, 1, 0))
+	var asking sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		asking.Go(func() {
+			for {
+				g.wantPending("acme", first)
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for range 300 {
+		g.wantPending("acme", g.mustCommit(batch("acme", 1, 1, 0)))
+	}
+	close(stop)
+	asking.Wait()
 	g.finish()
 }
 

@@ -3,7 +3,6 @@
 package buffer
 
 import (
-	"slices"
 	"sync"
 
 	"parquay/buffer/journal"
@@ -25,7 +24,6 @@ type traces struct {
 // trace is one window's. It is complete: a frame that it does not have has no rows.
 type trace struct {
 	tenants map[string]*tenantTrace
-	stored  bool
 	bytes   int64
 }
 
@@ -41,10 +39,12 @@ type fileTrace struct {
 	frames frameSet
 }
 
-// What a part of a trace costs beside its frames and names.
+// What a trace, and each part of it, costs beside its frames and names.
 const traceOverhead = 160
 
-func newTrace() *trace { return &trace{tenants: map[string]*tenantTrace{}} }
+func newTrace() *trace {
+	return &trace{tenants: map[string]*tenantTrace{}, bytes: traceOverhead}
+}
 
 // tenant returns a tenant's part, which it adds if there is none.
 func (tr *trace) tenant(name string) *tenantTrace {
@@ -100,7 +100,6 @@ func (ts *traces) adopt(id journal.WindowID, tr *trace) {
 // store says in which files a window's rows are, all of which are in the bucket.
 func (ts *traces) store(id journal.WindowID, files []fileTrace) {
 	tr := newTrace()
-	tr.stored = true
 	for _, f := range files {
 		t := tr.tenant(f.id.Tenant)
 		t.files = append(t.files, f)
@@ -129,17 +128,11 @@ const (
 
 // find looks for a tenant's rows of a frame.
 func (ts *traces) find(id journal.WindowID, tenant string, frame uint64) ([]FileID, finding) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	tr := ts.mu.windows[id]
-	if tr == nil {
-		return nil, untraced
-	}
-	t := tr.tenants[tenant]
+	t, traced := ts.of(id, tenant)
 	switch {
-	case t == nil:
-		return nil, absent
-	case !tr.stored && t.frames.has(frame):
+	case !traced:
+		return nil, untraced
+	case t.frames.has(frame):
 		return nil, pending
 	}
 	var files []FileID
@@ -154,6 +147,21 @@ func (ts *traces) find(id journal.WindowID, tenant string, frame uint64) ([]File
 	return files, stored
 }
 
+// of returns a tenant's part of a window as it is now. What is added later is not
+// seen in it, so it is searched without the lock, which the committer needs.
+func (ts *traces) of(id journal.WindowID, tenant string) (t tenantTrace, traced bool) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	tr := ts.mu.windows[id]
+	if tr == nil {
+		return tenantTrace{}, false
+	}
+	if part := tr.tenants[tenant]; part != nil {
+		t = *part
+	}
+	return t, true
+}
+
 func (ts *traces) addLocked(id journal.WindowID, tr *trace) {
 	ts.mu.windows[id] = tr
 	ts.mu.order = append(ts.mu.order, id)
@@ -163,16 +171,9 @@ func (ts *traces) addLocked(id journal.WindowID, tr *trace) {
 // forgetLocked drops the oldest windows until the rest fits.
 func (ts *traces) forgetLocked() {
 	for ts.mu.bytes > ts.limit {
-		ts.dropLocked(ts.mu.order[0])
+		oldest := ts.mu.order[0]
+		ts.mu.order = ts.mu.order[1:]
+		ts.mu.bytes -= ts.mu.windows[oldest].bytes
+		delete(ts.mu.windows, oldest)
 	}
-}
-
-func (ts *traces) dropLocked(id journal.WindowID) {
-	tr := ts.mu.windows[id]
-	if tr == nil {
-		return
-	}
-	ts.mu.bytes -= tr.bytes
-	delete(ts.mu.windows, id)
-	ts.mu.order = slices.DeleteFunc(ts.mu.order, func(other journal.WindowID) bool { return other == id })
 }
