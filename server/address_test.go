@@ -1,8 +1,10 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,4 +126,29 @@ func TestFailuresAreForgotten(t *testing.T) {
 	if !f.allow(netip.MustParseAddr("10.1.0.1"), now) {
 		t.Error("the one that failed longest ago is remembered")
 	}
+}
+
+// Behind a balancer, clients are told apart by what it says of them, in the bound on
+// failures and in the log.
+func TestFailuresBehindAProxy(t *testing.T) {
+	var log lines
+	cfg := withTenants(t, testConfig(newFakeIntake(t)), "acme")
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	cfg.Logger = log.logger(slog.LevelDebug)
+	s := start(t, cfg)
+	from := func(client string) int {
+		return s.post(event, "X-API-Key", "wrong", "X-Forwarded-For", client).status
+	}
+	for range 3 * failureBurst {
+		from("192.0.2.1")
+	}
+	if got := from("192.0.2.1"); got != 429 {
+		t.Errorf("the one that failed: %d", got)
+	}
+	if got := from("192.0.2.1, 192.0.2.2"); got != 401 {
+		t.Errorf("another one behind the same balancer: %d", got)
+	}
+	eventually(t, "both are logged", func() bool {
+		return strings.Contains(log.String(), "client=192.0.2.1 ") && strings.Contains(log.String(), "client=192.0.2.2 ")
+	})
 }

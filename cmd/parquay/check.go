@@ -102,6 +102,7 @@ func (s *Settings) gateProblems() []error {
 	rule(s.TLSCert != "" || s.TLSClientCA == "", "PARQUAY_TLS_CLIENT_CA: needs PARQUAY_TLS_CERT and PARQUAY_TLS_KEY: without TLS no client shows a certificate")
 	rule(s.MaxConnections >= 1, "PARQUAY_MAX_CONNECTIONS: %d is less than 1", s.MaxConnections)
 	for _, network := range s.TrustedProxies {
+		rule(!network.Addr().Is4In6(), "PARQUAY_TRUSTED_PROXIES: %v is IPv4 in the form of IPv6: write it as IPv4", network)
 		rule(network.Bits() > 0, "PARQUAY_TRUSTED_PROXIES: %v is everybody, and then anybody may say who they are", network)
 	}
 	for _, origin := range s.CORSOrigins {

@@ -79,6 +79,7 @@ func TestSettingsRules(t *testing.T) {
 		"proxies":                    {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8,192.0.2.7/32"}},
 		"a proxy that is no network": {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "10.0.0.1"}, want: []string{"PARQUAY_TRUSTED_PROXIES: "}},
 		"everybody is a proxy":       {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, want: []string{"PARQUAY_TRUSTED_PROXIES: ::/0 is everybody"}},
+		"IPv4 as IPv6":               {vars: map[string]string{"PARQUAY_TRUSTED_PROXIES": "::ffff:10.0.0.0/104"}, want: []string{"PARQUAY_TRUSTED_PROXIES: ::ffff:10.0.0.0/104 is IPv4"}},
 		"origins":                    {vars: map[string]string{"PARQUAY_CORS_ORIGINS": "https://app.example,http://localhost:3000"}},
 		"any origin":                 {vars: map[string]string{"PARQUAY_CORS_ORIGINS": "*"}},
 		"origins that are none": {
