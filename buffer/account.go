@@ -143,14 +143,16 @@ func (as *accounts) of(tenant string) *account {
 	return a
 }
 
-// byAge returns a snapshot of every account, the oldest account first.
-func (as *accounts) byAge() []Account {
-	as.mu.RLock()
-	order := as.order[:len(as.order):len(as.order)]
-	as.mu.RUnlock()
+// accountsByAge returns every account as it is, the oldest first.
+func (b *Buffer) accountsByAge() []Account {
+	b.accounts.mu.RLock()
+	order := b.accounts.order // to which others append, beyond its end
+	b.accounts.mu.RUnlock()
+	held := b.tenants.held()
 	list := make([]Account, len(order))
 	for i, a := range order {
 		list[i] = a.snapshot()
+		list[i].Held = held[a]
 	}
 	return list
 }
@@ -158,10 +160,7 @@ func (as *accounts) byAge() []Account {
 // Accounts returns the account of every tenant that this process has met, by name.
 // Each of them adds up; they are not taken at one moment.
 func (b *Buffer) Accounts() []Account {
-	list := b.accounts.byAge()
-	for i := range list {
-		list[i].Held = b.tenants.used(list[i].Tenant)
-	}
+	list := b.accountsByAge()
 	slices.SortFunc(list, func(x, y Account) int { return cmp.Compare(x.Tenant, y.Tenant) })
 	return list
 }

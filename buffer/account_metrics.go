@@ -30,17 +30,16 @@ func (c *accountCollector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect sends each account, the later ones as one.
 func (c *accountCollector) Collect(out chan<- prometheus.Metric) {
-	list := c.b.accounts.byAge()
+	list := c.b.accountsByAge()
 	if len(list) > maxTenantLabels {
 		other := Account{Tenant: otherTenants}
 		for _, a := range list[maxTenantLabels:] {
-			other.add(a, c.b.tenants.used(a.Tenant))
+			other.add(a)
 		}
 		list = list[:maxTenantLabels]
 		defer c.send(out, other)
 	}
 	for _, a := range list {
-		a.Held = c.b.tenants.used(a.Tenant)
 		c.send(out, a)
 	}
 }
@@ -64,8 +63,8 @@ func (c *accountCollector) send(out chan<- prometheus.Metric, a Account) {
 	out <- prometheus.MustNewConstMetric(tenantHeld, prometheus.GaugeValue, float64(a.Held), a.Tenant)
 }
 
-// add adds another account, and the bytes that its tenant holds.
-func (a *Account) add(other Account, held int64) {
+// add adds another account.
+func (a *Account) add(other Account) {
 	a.Received += other.Received
 	a.Committing += other.Committing
 	a.Accepted += other.Accepted
@@ -75,5 +74,5 @@ func (a *Account) add(other Account, held int64) {
 	a.Recovered += other.Recovered
 	a.Pending += other.Pending
 	a.Stored += other.Stored
-	a.Held += held
+	a.Held += other.Held
 }

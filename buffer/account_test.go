@@ -171,6 +171,9 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// holds is how many bytes a tenant holds.
+func (g *gateway) holds(tenant string) int64 { return g.tenants.held()[g.accounts.of(tenant)] }
+
 // TestSmallShare: a tenant whose own share is far below the common one is drained
 // before that is full, so that it is not refused until the window ends.
 func TestSmallShare(t *testing.T) {
@@ -208,6 +211,13 @@ func TestTenantSeriesAreBounded(t *testing.T) {
 		a.receive(tally{accepted: 2})
 		a.commit(tally{accepted: 2})
 	}
+	for range 2 { // of those without an account of their own
+		r, err := g.Reserve(fmt.Sprint("t", maxAccounts+g.tenants.len()), 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Release()
+	}
 	if n := len(g.Accounts()); n != maxAccounts+1 {
 		t.Errorf("%d accounts", n)
 	}
@@ -215,9 +225,17 @@ func TestTenantSeriesAreBounded(t *testing.T) {
 	if err != nil || series != maxTenantLabels+1 {
 		t.Errorf("%d series, %v", series, err)
 	}
-	want := fmt.Sprintf(`parquay_tenant_pending_events{tenant="_other"} %d`, 2*(maxAccounts+10-maxTenantLabels))
-	if got := text(t, reg); !strings.Contains(got, want) {
-		t.Errorf("the others' sum is wrong: no %s", want)
+	if others := g.Accounts()[0]; others.Tenant != otherTenants || others.Held != 2000 {
+		t.Errorf("the first account is %+v, want that of the others with 2000 bytes held", others)
+	}
+	got := text(t, reg)
+	for _, want := range []string{
+		fmt.Sprintf(`parquay_tenant_pending_events{tenant="_other"} %d`, 2*(maxAccounts+10-maxTenantLabels)),
+		`parquay_tenant_held_bytes{tenant="_other"} 2000`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the others' sum is wrong: no %s", want)
+		}
 	}
 }
 

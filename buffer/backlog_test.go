@@ -37,7 +37,7 @@ func TestBacklog(t *testing.T) {
 		receipts = append(receipts, g.mustCommit(batches...))
 		all = append(all, batches...)
 		// Its files are made, or it was put off, before the next one begins.
-		eventually(t, func() bool { return g.tenants.used(batches[0].Tenant) == 0 })
+		eventually(t, func() bool { return g.holds(batches[0].Tenant) == 0 })
 	}
 	if waiting := g.uploads.len(); waiting > 20+10 {
 		t.Errorf("I6: %d files wait for the bucket", waiting)

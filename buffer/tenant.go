@@ -94,14 +94,11 @@ func (ts *tenants) len() int {
 	return len(ts.by)
 }
 
-// used is how many bytes a tenant holds at the moment.
-func (ts *tenants) used(name string) int64 {
-	ts.mu.RLock()
-	defer ts.mu.RUnlock()
-	if t := ts.by[name]; t != nil {
-		return t.used.Load()
-	}
-	return 0
+// held is how many bytes the tenants of each account hold at the moment.
+func (ts *tenants) held() map[*account]int64 {
+	held := map[*account]int64{}
+	ts.each(func(t *tenant) { held[t.account] += t.used.Load() })
+	return held
 }
 
 // fullest is the largest part of a share that a tenant has taken.
