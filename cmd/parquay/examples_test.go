@@ -213,6 +213,9 @@ func TestExampleConsole(t *testing.T) {
 			t.Skipf("the examples need %s, which is not installed", tool)
 		}
 	}
+	if recent, err := curlHas("curl7.84"); !recent || err != nil {
+		t.Skipf("the examples need curl 7.84 (%%header): %v", err)
+	}
 	dir := t.TempDir()
 	setEnvironment(t, nil)
 	key := writeTenants(t, dir)

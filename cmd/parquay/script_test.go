@@ -41,13 +41,7 @@ func TestScripts(t *testing.T) {
 			env.Values[processKey{}] = new(process)
 			return nil
 		},
-		Condition: func(name string) (bool, error) {
-			if name != "http2" {
-				return false, fmt.Errorf("unknown condition %q", name)
-			}
-			version, err := exec.Command("curl", "--version").Output()
-			return bytes.Contains(version, []byte("HTTP2")), err
-		},
+		Condition: curlHas,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": cmdExits,
 			"serve": cmdServe,
@@ -145,6 +139,25 @@ func cmdCurl(ts *testscript.TestScript, neg bool, args []string) {
 	if err := ts.Exec("curl", append(visible, args...)...); (err != nil) != neg {
 		ts.Fatalf("curl: %v", err)
 	}
+}
+
+// curlHas is the condition [http2], or [curl7.82] for a curl of that version at least.
+func curlHas(name string) (bool, error) {
+	text, err := exec.Command("curl", "--version").Output()
+	if err != nil {
+		return false, err
+	}
+	if name == "http2" {
+		return bytes.Contains(text, []byte("HTTP2")), nil
+	}
+	var want, have [2]int
+	if _, err := fmt.Sscanf(name, "curl%d.%d", &want[0], &want[1]); err != nil {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	if _, err := fmt.Sscanf(string(text), "curl %d.%d", &have[0], &have[1]); err != nil {
+		return false, fmt.Errorf("read the version of curl: %w", err)
+	}
+	return slices.Compare(have[:], want[:]) >= 0, nil
 }
 
 // cmdSpoil damages the last frame of a segment, or, in a segment that has grown
