@@ -199,6 +199,37 @@ func TestSmallShare(t *testing.T) {
 	once(t, files, all...)
 }
 
+// TestFullShare: what was refused because the tenant's share is taken by rows that
+// wait for the window's end fits before that.
+func TestFullShare(t *testing.T) {
+	const share = 128 << 10
+	for _, held := range []int{50_000, 30_000} { // less than half of it, which nobody would encode early
+		files := newFakeFiles(t)
+		g := start(t, config(t, vfs.OS{}, t.TempDir(), files))
+		b := batch("acme", 1, 1, held)
+		r, err := g.Reserve("acme", share, cost(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Commit(context.Background(), []*schema.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+		r.Release()
+		if _, err := g.Reserve("acme", share, share/8*7); !errors.Is(err, ErrTenantFull) {
+			t.Errorf("Reserve beyond the share: %v", err)
+		}
+		eventually(t, func() bool {
+			r, err := g.Reserve("acme", share, share/8*7)
+			if err == nil {
+				r.Release()
+			}
+			return err == nil
+		})
+		g.finish()
+		once(t, files, b)
+	}
+}
+
 // TestTenantSeriesAreBounded: more tenants than may have series of their own are
 // one more, and more than may have accounts are one account.
 func TestTenantSeriesAreBounded(t *testing.T) {

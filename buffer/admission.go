@@ -83,6 +83,7 @@ func (r *Reservation) grow(bytes int64) error {
 		return ErrTooLarge
 	}
 	if !r.t.take(bytes, r.share) {
+		r.t.press()
 		return ErrTenantFull
 	}
 	if !r.b.budget.take(bytes) {
@@ -100,8 +101,8 @@ func (r *Reservation) grow(bytes int64) error {
 // Commit makes the batches durable at the configured level before it returns
 // without an error (I1): the caller MUST NOT acknowledge them otherwise. They share
 // a frame, which the receipt names, so either all of them are durable or none is
-// acknowledged. The batches and their memory pass to the buffer, and the rest of the reservation is given back: the
-// body must not be held any more.
+// acknowledged. The batches and their memory pass to the buffer, and the rest of
+// the reservation is given back: the body must not be held any more.
 //
 // When ctx ends first, its error is returned and the outcome is unknown.
 func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) (Receipt, error) {

@@ -76,6 +76,12 @@ func (t *tenant) schedule() {
 	}
 }
 
+// press has rows encoded early, since the tenant is refused for want of room.
+func (t *tenant) press() {
+	t.pressed.Store(true)
+	t.schedule()
+}
+
 // do drains the ring.
 func (t *tenant) do(ctx context.Context) {
 	for {
@@ -161,11 +167,16 @@ func (t *tenant) endWindow(ctx context.Context, w *window) {
 }
 
 // relieve makes room for a tenant that has taken half of its share without
-// filling row groups, as one does that sends many hours at once: its largest
-// partitions are encoded early.
+// filling row groups, as one does that sends many hours at once, or that is refused:
+// its largest partitions are encoded early. Some rows are left to wait for others,
+// lest row groups become as small as requests.
 func (t *tenant) relieve(ctx context.Context) {
 	limit := t.share.Load()
-	if t.used.Load() <= limit/2 {
+	wait := limit / 4
+	switch {
+	case t.pressed.Swap(false):
+		wait = limit / 8
+	case t.used.Load() <= limit/2:
 		return
 	}
 	parts := make([]*partition, 0, len(t.parts))
@@ -176,7 +187,7 @@ func (t *tenant) relieve(ctx context.Context) {
 	}
 	slices.SortFunc(parts, func(a, b *partition) int { return cmp.Compare(b.bytes, a.bytes) })
 	for _, p := range parts {
-		if pending <= limit/4 {
+		if pending <= wait {
 			return
 		}
 		pending -= p.bytes

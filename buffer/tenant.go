@@ -21,8 +21,9 @@ type tenant struct {
 	share atomic.Int64 // bytes that the latest reservation allowed it
 	pins  atomic.Int64 // reservations, commits and row groups under way, and windows whose end it has not seen
 
-	ring ring
-	turn turn
+	ring    ring
+	turn    turn
+	pressed atomic.Bool // its share is short: encode early
 
 	undrained int64 // committer's: bytes pushed since the drainer was last called
 
