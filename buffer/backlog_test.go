@@ -2,12 +2,15 @@ package buffer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
 	"parquay/schema"
 )
@@ -88,6 +91,48 @@ func TestBacklogOfOneWindow(t *testing.T) {
 	}
 	g.finish()
 	once(t, files, all...)
+}
+
+// TestBacklogCountsOthers: of the files that wait those of the window itself do not
+// count, and those that were put no more.
+func TestBacklogCountsOthers(t *testing.T) {
+	files := newFakeFiles(t)
+	var away atomic.Bool
+	gate := make(chan struct{})
+	files.step = func(_ int, what string, _ FileID) verdict {
+		if what == "put" && away.Load() {
+			<-gate
+		}
+		return done
+	}
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	cfg.Backlog = 20
+	g := start(t, cfg)
+	tenant := g.tenants.pin(g.Buffer, "acme")
+	cut := 0
+	finish := func(w *window, n int) {
+		for range n {
+			cut++
+			p := &partition{key: partKey{window: w, table: schema.Events()}, cut: cut}
+			tenant.newFile(p).release(context.Background())
+		}
+	}
+	early := newWindow(journal.WindowID{Window: 1}, 1, nil)
+	late := newWindow(journal.WindowID{Window: 2}, 1, nil)
+	finish(early, 30)
+	eventually(t, func() bool { n, _ := files.count(); return n == 30 })
+	away.Store(true)
+	finish(late, 30)
+	if err := late.failed(); err != nil {
+		t.Errorf("a window's own files count: %v", err)
+	}
+	finish(early, 1)
+	if err := early.failed(); !errors.Is(err, errBacklog) {
+		t.Errorf("with %d files waiting, nearly all of another window: %v, want errBacklog", g.uploads.len(), err)
+	}
+	close(gate)
+	tenant.unpin()
+	g.finish()
 }
 
 // eventually polls for what another goroutine is about to do.

@@ -81,7 +81,7 @@ func (t *tenant) newFile(p *partition) *file {
 	err := w.claim(f)
 	switch {
 	case err != nil:
-	case int64(t.b.uploads.len())-w.finished.Load() >= int64(t.b.cfg.Backlog): // those of other windows
+	case int64(t.b.uploads.len())-w.queued.Load() >= int64(t.b.cfg.Backlog): // those of other windows
 		err = errBacklog
 	default:
 		f.File, err = t.b.cfg.Files.Create(f.id, p.key.table)
@@ -127,7 +127,7 @@ func (f *file) release(ctx context.Context) {
 		f.end()
 		return
 	}
-	f.window.finished.Add(1)
+	f.window.queued.Add(1)
 	f.tenant.b.uploads.push(first, f)
 }
 
@@ -153,6 +153,7 @@ func (b *Buffer) upload(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
+		f.window.queued.Add(-1)
 		if f.window.failed() == nil {
 			if err := f.Put(ctx); err != nil {
 				f.window.fail(fmt.Errorf("put a file: %w", err))

@@ -28,12 +28,12 @@ type window struct {
 	shares []*share // of all tenants
 	ended  time.Time
 
-	held     atomic.Int64          // bytes of batches in memory
-	finished atomic.Int64          // files that are ready for the bucket, or were put
-	stored   atomic.Int64          // rows of files in the bucket, as read back
-	refs     atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
-	err      atomic.Pointer[error] // the first failure of its flush
-	done     func(*window)         // called once, when nothing refers to it any more
+	held   atomic.Int64          // bytes of batches in memory
+	queued atomic.Int64          // files that wait for the bucket
+	stored atomic.Int64          // rows of files in the bucket, as read back
+	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
+	err    atomic.Pointer[error] // the first failure of its flush
+	done   func(*window)         // called once, when nothing refers to it any more
 
 	mu struct {
 		sync.Mutex
