@@ -221,7 +221,7 @@ func wires() []wire {
 		{"a path upwards", "GET /v1/../../etc/passwd" + plainHead, []int{404}, false},
 		{"an escaped path upwards", "POST /v1/..%2f..%2fetc" + emptyHead, []int{404}, false},
 		{"an absolute address", "POST http://elsewhere/v1/events" + emptyHead, []int{400}, false},
-		{"CONNECT", "CONNECT elsewhere:443" + plainHead, []int{404}, false},
+		{"CONNECT", "CONNECT elsewhere:443" + plainHead, []int{405}, false},
 		{"an asterisk", "OPTIONS *" + plainHead, []int{200}, false},
 		{"an unknown expectation", post("Expect: a-miracle\r\n"+length("18"), sound), []int{417}, true},
 		{"an upgrade", "GET /healthz HTTP/1.1\r\nHost: parquay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", []int{200}, false},
