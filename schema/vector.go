@@ -67,6 +67,27 @@ func (v *Vector) Bytes(row int) []byte {
 	return v.text[v.ends.before(row):v.ends.at(row):v.ends.at(row)]
 }
 
+// Text is what the spans of a String, StringList or StringMap column are places in.
+func (v *Vector) Text() []byte { return v.text }
+
+// Span is where a row's value is in Text, in a String column whose row has one.
+func (v *Vector) Span(row int) (from, to int) {
+	return v.ends.before(row), v.ends.at(row)
+}
+
+// ElementSpan is where Element(i) is in Text.
+func (v *Vector) ElementSpan(i int) (from, to int) {
+	if v.kind == StringMap {
+		i = 2*i + 1
+	}
+	return v.elements.before(i), v.elements.at(i)
+}
+
+// KeySpan is where Key(i) is in Text.
+func (v *Vector) KeySpan(i int) (from, to int) {
+	return v.elements.before(2 * i), v.elements.at(2 * i)
+}
+
 // Elements returns the range [from, to) of a row's elements in a StringList or
 // StringMap column.
 func (v *Vector) Elements(row int) (from, to int) {

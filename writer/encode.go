@@ -6,7 +6,6 @@ package writer
 import (
 	"bytes"
 	"fmt"
-	"hash/maphash"
 	"iter"
 	"slices"
 	"strings"
@@ -37,6 +36,7 @@ type encoder struct {
 	columns *schema.Columns
 	rows    []uint32 // row numbers of columns in the order of time
 	keys    []uint64 // for sorting
+	spare   []uint64 // same
 
 	values values     // of the leaf at work
 	dict   dictionary // same
@@ -61,7 +61,7 @@ func newEncoder() (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &encoder{page: p, dict: dictionary{seed: maphash.MakeSeed()}}, nil
+	return &encoder{page: p, dict: dictionary{seed: newSeed()}}, nil
 }
 
 // use prepares the encoder for rows of a table.
@@ -106,13 +106,12 @@ func (e *encoder) order() error {
 	switch {
 	case sorted:
 	case uint64(last-first) < 1<<32 && n <= 1<<32:
-		// An hour has less than 2^32 microseconds, so time and row fit in one
-		// integer, which sorts in a fifth of the time that a comparison takes.
+		// An hour has less than 2^32 microseconds, so time and row fit in one integer.
 		e.keys = slices.Grow(e.keys[:0], n)[:n]
 		for row := range n {
 			e.keys[row] = uint64(times.Int64(row)-first)<<32 | uint64(row)
 		}
-		slices.Sort(e.keys)
+		e.sortKeys(uint64(last - first))
 		for i, k := range e.keys {
 			e.rows[i] = uint32(k)
 		}
@@ -128,6 +127,37 @@ func (e *encoder) order() error {
 		})
 	}
 	return nil
+}
+
+// minRadix is where sorting by digits overtakes comparing.
+const minRadix = 1 << 10
+
+// sortKeys sorts the keys, whose high halves are at most that large. The low halves
+// are in order.
+func (e *encoder) sortKeys(largest uint64) {
+	if len(e.keys) < minRadix {
+		slices.Sort(e.keys)
+		return
+	}
+	const digit = 11
+	e.spare = slices.Grow(e.spare[:0], len(e.keys))[:len(e.keys)]
+	for shift := 32; largest>>(shift-32) > 0; shift += digit {
+		var next [1 << digit]int // where the next key of a digit goes
+		for _, k := range e.keys {
+			next[k>>shift&(1<<digit-1)]++
+		}
+		sum := 0
+		for i, n := range next {
+			next[i] = sum
+			sum += n
+		}
+		for _, k := range e.keys {
+			at := &next[k>>shift&(1<<digit-1)]
+			e.spare[*at] = k
+			*at++
+		}
+		e.keys, e.spare = e.spare, e.keys
+	}
 }
 
 // groups cuts the ordered rows into row groups within the bounds. The caller's

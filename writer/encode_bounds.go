@@ -35,7 +35,7 @@ func (e *encoder) findBounds(c *chunk, l *leaf) bounds {
 	var low, high int
 	switch l.kind {
 	case schema.String:
-		low, high = e.extremes(c, func(i, j int) bool { return bytes.Compare(s.string(i), s.string(j)) < 0 })
+		low, high = e.extremes(c, s.precedes)
 		if len(s.string(low)) > maxBoundBytes || len(s.string(high)) > maxBoundBytes {
 			return bounds{}
 		}
@@ -53,28 +53,39 @@ func (e *encoder) findBounds(c *chunk, l *leaf) bounds {
 }
 
 // extremes returns the positions of the smallest and the largest value. Those of a
-// dictionary are all there are.
+// dictionary are all there are. The largest is looked for first, since ids of rows in
+// the order of time mostly grow.
 func (e *encoder) extremes(c *chunk, less func(i, j int) bool) (low, high int) {
+	look := func(i int) {
+		if less(high, i) {
+			high = i
+		} else if less(i, low) {
+			low = i
+		}
+	}
 	if c.encoding == format.RLEDictionary {
-		low = int(e.dict.first[0])
-		high = low
-		for _, i := range e.dict.first[1:] {
-			if less(int(i), low) {
-				low = int(i)
-			} else if less(high, int(i)) {
-				high = int(i)
-			}
+		for _, i := range e.dict.first {
+			look(int(i))
 		}
 		return low, high
 	}
-	for i := 1; i < e.values.n; i++ {
-		if less(i, low) {
-			low = i
-		} else if less(high, i) {
-			high = i
-		}
+	for i := range e.values.n {
+		look(i)
 	}
 	return low, high
+}
+
+// precedes compares two strings, most of which differ in their first 16 bytes.
+func (s *values) precedes(i, j int) bool {
+	a, b := s.string(i), s.string(j)
+	for n := 0; n < 2 && len(a) >= 8 && len(b) >= 8; n++ {
+		x, y := binary.BigEndian.Uint64(a), binary.BigEndian.Uint64(b)
+		if x != y {
+			return x < y
+		}
+		a, b = a[8:], b[8:]
+	}
+	return bytes.Compare(a, b) < 0
 }
 
 // doubleBounds follows the format's rules for floating point: no bounds where a

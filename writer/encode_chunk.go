@@ -100,7 +100,7 @@ func (e *encoder) plainSize(c *chunk, l *leaf) int {
 		distinct := len(e.dict.first)
 		return size + e.dict.size + s.n*bits.Len(uint(distinct-1))/8
 	case l.kind == schema.String:
-		return size + len(s.text) + s.n
+		return size + s.size + s.n
 	case l.kind == schema.Bool:
 		return size + s.n/8
 	}
@@ -157,7 +157,7 @@ func (e *encoder) addValues(c *chunk, l *leaf, from, to int) (err error) {
 	case format.RLEDictionary:
 		p.scratch, err = new(rle.DictionaryEncoding).EncodeInt32(p.scratch, e.dict.indexes[from:to])
 	case format.DeltaByteArray:
-		p.scratch, err = new(delta.ByteArrayEncoding).EncodeByteArray(p.scratch, s.text, s.ends[from:to+1])
+		return p.addDeltas(s.text, s.spans[from:to])
 	case format.DeltaBinaryPacked:
 		if l.physical == format.Int64 {
 			p.scratch, err = new(delta.BinaryPackedEncoding).EncodeInt64(p.scratch, s.ints[from:to])

@@ -3,7 +3,6 @@ package writer
 import (
 	"fmt"
 	"hash/crc32"
-	"hash/maphash"
 	"strings"
 	"testing"
 
@@ -94,17 +93,24 @@ func TestPageHeaders(t *testing.T) {
 	}
 }
 
+// add adds a string to the values.
+func (s *values) add(text string) {
+	from := uint32(len(s.text))
+	s.text = append(s.text, text...)
+	s.spans = append(s.spans, span{from, uint32(len(s.text))})
+	s.n++
+	s.size += len(text)
+}
+
 // A dictionary whose numbers and values take more than the values alone is not used,
 // even if every value is there twice.
 func TestDictionaryMustPay(t *testing.T) {
 	number := func(distinct, n int, text string) bool {
-		s := values{ends: []uint32{0}}
+		var s values
 		for i := range n {
-			s.text = fmt.Appendf(s.text, "%s%d", text, i%distinct)
-			s.ends = append(s.ends, uint32(len(s.text)))
+			s.add(fmt.Sprintf("%s%d", text, i%distinct))
 		}
-		s.n = n
-		d := dictionary{seed: maphash.MakeSeed()}
+		d := dictionary{seed: newSeed()}
 		return d.build(&s, &leaf{kind: schema.String, physical: format.ByteArray})
 	}
 	if number(4000, 9000, "") {
@@ -112,6 +118,37 @@ func TestDictionaryMustPay(t *testing.T) {
 	}
 	if !number(4000, 9000, "a rather long text") {
 		t.Error("9000 long values, 4000 of them distinct, get no dictionary")
+	}
+}
+
+// Many values are not numbered to learn that too many are distinct.
+func TestDictionaryMustPromise(t *testing.T) {
+	const n = 100_000
+	l := &leaf{kind: schema.Int64, physical: format.Int64}
+	for _, c := range []struct {
+		name     string
+		value    func(i int) int64
+		promises bool
+	}{
+		{"one", func(int) int64 { return 7 }, true},
+		{"few, one after the other", func(i int) int64 { return int64(i / 1000) }, true},
+		{"a tenth, in rounds", func(i int) int64 { return int64(i % (n / 10)) }, true},
+		{"a tenth, one after the other", func(i int) int64 { return int64(i / 10) }, true},
+		{"few, after many", func(i int) int64 { return int64(min(i, n/10)) }, true},
+		{"all", func(i int) int64 { return int64(i) }, false},
+		{"all after a few", func(i int) int64 { return int64(max(i, n/10)) }, false},
+	} {
+		s := values{n: n}
+		for i := range n {
+			s.ints = append(s.ints, c.value(i))
+		}
+		d := dictionary{seed: newSeed()}
+		if got := d.promises(&s, l); got != c.promises {
+			t.Errorf("%s: a dictionary promises to pay: %v", c.name, got)
+		}
+		if got := d.build(&s, l); got != c.promises {
+			t.Errorf("%s: a dictionary pays: %v", c.name, got)
+		}
 	}
 }
 
@@ -217,23 +254,20 @@ func TestEncodings(t *testing.T) {
 
 func TestDictionaryStaysWithinItsPage(t *testing.T) {
 	var s values
-	s.ends = append(s.ends, 0)
 	text := strings.Repeat("x", 1000)
 	for range 3 { // every value three times, so that it would pay
 		for i := range 1100 { // 1.1 MB of distinct values
-			s.text = fmt.Appendf(s.text, "%04d%s", i, text)
-			s.ends = append(s.ends, uint32(len(s.text)))
+			s.add(fmt.Sprintf("%04d%s", i, text))
 		}
 	}
-	s.n = len(s.ends) - 1
-	d := dictionary{seed: maphash.MakeSeed()}
+	d := dictionary{seed: newSeed()}
 	l := &leaf{kind: schema.String, physical: format.ByteArray}
 	if d.build(&s, l) {
 		t.Errorf("a dictionary of %d bytes, the bound is %d", d.size, maxDictionaryBytes)
 	}
 	s.n = 1000
 	for i := range s.n {
-		copy(s.text[s.ends[i]:], "0000")
+		copy(s.text[s.spans[i].from:], "0000")
 	}
 	if !d.build(&s, l) || len(d.first) != 1 {
 		t.Error("no dictionary of one value")

@@ -37,6 +37,7 @@ type pageWriter struct {
 	packed  []byte  // after it
 	scratch []byte  // encodings want a buffer that they may overwrite
 	int32s  []int32 // as above
+	deltas  deltas
 
 	// Headers are encoded by way of a buffer and of fields, which the encoder's
 	// reflection would otherwise move to the heap each time.

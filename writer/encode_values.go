@@ -16,8 +16,9 @@ import (
 	"parquay/schema"
 )
 
-// values holds a leaf's values of one row group. It owns its memory: nothing of a
-// page aliases a batch.
+// values holds a leaf's values of one row group: numbers themselves, and of strings
+// where they are in the text of the merged columns. Copying them would cost as much
+// as encoding them.
 //
 // An entry is a pair of levels: a row of a flat column; an element, or a row
 // without elements, of a nested one. An entry has a value if its definition level
@@ -31,19 +32,26 @@ type values struct {
 	reps, defs []byte
 	level      byte
 	maxDef     byte
+	rows       []uint32 // that have a value, where not all do
 
-	ints []int64  // numbers; a double's bits
-	text []byte   // strings, one after the other
-	ends []uint32 // string i is text[ends[i]:ends[i+1]]
+	ints  []int64 // numbers; a double's bits
+	text  []byte  // strings, in any order; the vector's
+	spans []span  // where in it each is
+	size  int     // of all strings
 }
 
-func (s *values) string(i int) []byte { return s.text[s.ends[i]:s.ends[i+1]] }
+// span is a string's place in the text.
+type span struct{ from, to uint32 }
+
+func (p span) len() int { return int(p.to - p.from) }
+
+func (s *values) string(i int) []byte { return s.text[s.spans[i].from:s.spans[i].to] }
 
 // gather replaces the values by those of the rows.
 func (s *values) gather(l *leaf, v *schema.Vector, rows []uint32) error {
 	s.entries, s.n, s.level, s.maxDef = len(rows), 0, l.maxDef, l.maxDef
 	s.reps, s.defs = s.reps[:0], s.defs[:0]
-	s.ints, s.text, s.ends = s.ints[:0], s.text[:0], append(s.ends[:0], 0)
+	s.ints, s.text, s.spans, s.size = s.ints[:0], v.Text(), s.spans[:0], 0
 	switch {
 	case l.required && !v.AllPresent():
 		return fmt.Errorf("a row lacks the required value")
@@ -53,56 +61,56 @@ func (s *values) gather(l *leaf, v *schema.Vector, rows []uint32) error {
 	case l.part != whole:
 		s.gatherElements(l, v, rows)
 	case l.kind == schema.String:
-		s.gatherText(v, rows)
+		s.gatherText(v, s.present(v, rows))
 	default:
-		s.gatherInts(v, rows)
+		s.gatherInts(v, s.present(v, rows))
 	}
-	if l.kind == schema.String && len(s.text) > math.MaxInt32 {
-		return fmt.Errorf("%d bytes of text in a row group", len(s.text))
+	for _, p := range s.spans {
+		s.size += p.len()
+	}
+	if s.size > math.MaxInt32 {
+		return fmt.Errorf("%d bytes of text in a row group", s.size)
 	}
 	return nil
 }
 
-// gatherText gathers strings, gatherInts numbers. Levels are kept only where some
-// row has no value.
-func (s *values) gatherText(v *schema.Vector, rows []uint32) {
+// present returns the rows that have a value. Levels are kept only where some have
+// none.
+func (s *values) present(v *schema.Vector, rows []uint32) []uint32 {
 	if v.AllPresent() {
-		for _, row := range rows {
-			s.text = append(s.text, v.Bytes(int(row))...)
-			s.ends = append(s.ends, uint32(len(s.text)))
-		}
-	} else {
-		s.defs = slices.Grow(s.defs, len(rows))[:len(rows)]
-		for i, row := range rows {
-			if !v.Present(int(row)) {
-				s.defs[i] = 0
-				continue
-			}
-			s.defs[i] = 1
-			s.text = append(s.text, v.Bytes(int(row))...)
-			s.ends = append(s.ends, uint32(len(s.text)))
-		}
+		return rows
 	}
-	s.n = len(s.ends) - 1
+	s.defs = slices.Grow(s.defs, len(rows))[:len(rows)]
+	s.rows = slices.Grow(s.rows[:0], len(rows))[:len(rows)]
+	n := 0
+	for i, row := range rows {
+		def := byte(0)
+		s.rows[n] = row
+		if v.Present(int(row)) {
+			def = 1
+			n++
+		}
+		s.defs[i] = def
+	}
+	return s.rows[:n]
+}
+
+// gatherText gathers strings, gatherInts numbers, of rows that have one.
+func (s *values) gatherText(v *schema.Vector, rows []uint32) {
+	s.n = len(rows)
+	s.spans = slices.Grow(s.spans, s.n)[:s.n]
+	for i, row := range rows {
+		from, to := v.Span(int(row))
+		s.spans[i] = span{uint32(from), uint32(to)}
+	}
 }
 
 func (s *values) gatherInts(v *schema.Vector, rows []uint32) {
-	if v.AllPresent() {
-		for _, row := range rows {
-			s.ints = append(s.ints, v.Int64(int(row)))
-		}
-	} else {
-		s.defs = slices.Grow(s.defs, len(rows))[:len(rows)]
-		for i, row := range rows {
-			if !v.Present(int(row)) {
-				s.defs[i] = 0
-				continue
-			}
-			s.defs[i] = 1
-			s.ints = append(s.ints, v.Int64(int(row)))
-		}
+	s.n = len(rows)
+	s.ints = slices.Grow(s.ints, s.n)[:s.n]
+	for i, row := range rows {
+		s.ints[i] = v.Int64(int(row))
 	}
-	s.n = len(s.ints)
 }
 
 // gatherElements gathers a list's or a map's elements. A row without the column's
@@ -113,26 +121,27 @@ func (s *values) gatherElements(l *leaf, v *schema.Vector, rows []uint32) {
 			s.reps, s.defs = append(s.reps, 0), append(s.defs, 0)
 			continue
 		}
-		from, to := v.Elements(int(row))
-		if from == to {
+		first, end := v.Elements(int(row))
+		if first == end {
 			s.reps, s.defs = append(s.reps, 0), append(s.defs, l.maxDef-1)
 			continue
 		}
-		for i := from; i < to; i++ {
+		for i := first; i < end; i++ {
 			rep := byte(1)
-			if i == from {
+			if i == first {
 				rep = 0
 			}
 			s.reps, s.defs = append(s.reps, rep), append(s.defs, l.maxDef)
+			var from, to int
 			if l.part == key {
-				s.text = append(s.text, v.Key(i)...)
+				from, to = v.KeySpan(i)
 			} else {
-				s.text = append(s.text, v.Element(i)...)
+				from, to = v.ElementSpan(i)
 			}
-			s.ends = append(s.ends, uint32(len(s.text)))
+			s.spans = append(s.spans, span{uint32(from), uint32(to)})
 		}
 	}
-	s.entries, s.n = len(s.defs), len(s.ends)-1
+	s.entries, s.n = len(s.defs), len(s.spans)
 }
 
 // count is the number of values that the entries [from, to) have.
@@ -176,7 +185,7 @@ func (s *values) appendPlain(dst []byte, l *leaf, from, to int) []byte {
 	switch l.physical {
 	case format.ByteArray:
 		for i := from; i < to; i++ {
-			dst = binary.LittleEndian.AppendUint32(dst, s.ends[i+1]-s.ends[i])
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(s.spans[i].len()))
 			dst = append(dst, s.string(i)...)
 		}
 	case format.Boolean:
