@@ -86,6 +86,7 @@ type Buffer struct {
 	stopping atomic.Bool
 	failure  atomic.Pointer[error] // why the journal failed (I5)
 	failed   chan struct{}         // closed when it did, after the last window was ended
+	ended    chan struct{}         // closed when Run has
 
 	pendingCount atomic.Int64
 
@@ -111,6 +112,7 @@ func Open(cfg Config) (*Buffer, error) {
 		uploads:    newQueue[*file](),
 		groupBytes: min(groupBytes, cfg.Memory/8),
 		failed:     make(chan struct{}),
+		ended:      make(chan struct{}),
 	}
 	b.drainBytes = min(b.groupBytes, cfg.RingBytes/8)
 	b.budget.init(cfg.Memory)
@@ -178,6 +180,7 @@ func (cfg Config) withDefaults() Config {
 // before is in the bucket: the error wraps ErrFailed, and no batch was
 // acknowledged after the failure (I5).
 func (b *Buffer) Run(ctx context.Context) error {
+	defer close(b.ended)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
@@ -218,22 +221,31 @@ func (b *Buffer) watchFailure(ctx context.Context) error {
 
 // Drain stops admission, commits what waits, ends the window and returns when
 // everything is in the bucket, or when ctx ends: then what is left stays in the
-// journal, and the error says how much. Run must be running.
+// journal, and the error says how much. Run must be running; when it ends first,
+// so does Drain.
 func (b *Buffer) Drain(ctx context.Context) error {
 	b.stopping.Store(true)
 	b.committer.drain()
-	select {
-	case <-b.committer.done:
-	case <-ctx.Done():
-		return fmt.Errorf("commit what waits: %w", ctx.Err())
+	if err := b.waitFor(ctx, b.committer.done); err != nil {
+		return fmt.Errorf("commit what waits: %w", err)
 	}
-	select {
-	case <-b.nonePending(every):
-		return nil
-	case <-ctx.Done():
-		windows, _ := b.Pending()
+	err := b.waitFor(ctx, b.nonePending(every))
+	if windows, _ := b.Pending(); windows > 0 {
 		return fmt.Errorf("%d windows (%d bytes) stay in the journal for the next start: %w",
-			windows, b.cfg.Medium.Usage(), ctx.Err())
+			windows, b.cfg.Medium.Usage(), err)
+	}
+	return nil
+}
+
+// waitFor waits for something that Run does.
+func (b *Buffer) waitFor(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-b.ended:
+		return errors.New("the buffer does not run any more")
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

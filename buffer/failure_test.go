@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -85,9 +86,11 @@ func TestFailedBesideALeftover(t *testing.T) {
 	g = start(t, cfg)
 	kept := batch("acme", 2, 1, 0)
 	g.mustPost(kept)
+	drained := make(chan error, 1)
 	if err := g.post(batch("acme", 3, 1, 0)); !errors.Is(err, ErrFailed) {
 		t.Errorf("post: %v, want ErrFailed", err)
 	}
+	go func() { drained <- g.Drain(context.Background()) }()
 	select {
 	case err := <-g.ended:
 		if !errors.Is(err, ErrFailed) {
@@ -96,6 +99,14 @@ func TestFailedBesideALeftover(t *testing.T) {
 		g.ended <- nil
 	case <-time.After(time.Minute):
 		t.Fatal("Run does not return")
+	}
+	select {
+	case err := <-drained:
+		if err == nil {
+			t.Error("Drain says that everything is in the bucket")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Drain waits for what nobody does any more")
 	}
 	g.crash()
 	once(t, files, kept)
