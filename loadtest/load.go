@@ -75,7 +75,7 @@ func (s *settings) write(r *report.Report, out io.Writer) error {
 	if err := r.Text(out); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	return writeTo(s.json, r.JSON)
+	return errors.Join(writeTo(s.json, r.JSON), writeTo(s.html, r.HTML))
 }
 
 func writeTo(path string, write func(io.Writer) error) error {

@@ -3,6 +3,7 @@
 //
 //	parquay-loadtest [FLAGS]                send events, measure, verify, report
 //	parquay-loadtest verify -report FILE    verify a run again
+//	parquay-loadtest cost -report FILE      what a measured deployment costs a month, beside others
 //	parquay-loadtest tenants N              make a file of tenants, and one of their keys
 //	parquay-loadtest generate -n N          print the events of a plan as NDJSON
 //
@@ -47,7 +48,7 @@ type usageError struct{ error }
 
 // commands are the sub-commands by name; the one without a name is the load.
 var commands = map[string]func(ctx context.Context, args []string, out, progress io.Writer) error{
-	"": load, "verify": verify, "tenants": makeTenants, "generate": generate,
+	"": load, "verify": verify, "cost": costs, "tenants": makeTenants, "generate": generate,
 }
 
 // run is the whole program: it returns the exit code.

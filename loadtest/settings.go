@@ -48,6 +48,7 @@ type settings struct {
 	verify bool
 	place  place
 	json   string
+	html   string
 }
 
 // preset is what a scenario changes of the flags' defaults.
@@ -97,6 +98,7 @@ func (s *settings) define(set *flag.FlagSet) {
 	set.Float64Var(&s.noisyRate, "noisy-rate", 0, "of the scenario noisy: events a second of the noisy tenant; 0 is all it can")
 	set.BoolVar(&s.verify, "verify", true, "read the bucket afterwards and prove what is there")
 	s.place.define(set)
+	set.StringVar(&s.html, "html", "", "`file` for the report as a page with plots")
 	set.StringVar(&s.json, "json", "", "`file` for the report as JSON, which verify and cost read")
 }
 
