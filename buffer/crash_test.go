@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -55,10 +56,11 @@ func TestCrashMatrix(t *testing.T) {
 func crashLife(t *testing.T, seed uint64, k int, outcome crashfs.Outcome) (reached bool) {
 	files := newFakeFiles(t)
 	disk := crashfs.New(seed)
-	l := &life{t: t, files: files}
+	l := &life{t: t, files: files, receipts: map[Receipt][]*schema.Batch{}}
 	for process := range 3 {
 		var dead atomic.Bool
 		files.step = func(int, string, FileID) verdict {
+			l.look()
 			if dead.Load() {
 				return fails // a dead process puts nothing into a bucket either
 			}
@@ -98,6 +100,35 @@ type life struct {
 	files        *fakeFiles
 	acknowledged []*schema.Batch
 	unanswered   []*schema.Batch
+
+	mu       sync.Mutex // looking, others than the one who sends
+	running  *gateway
+	receipts map[Receipt][]*schema.Batch // of what was acknowledged by any process
+}
+
+// look asks the running process what it should know at any moment: accounts that
+// add up (I7), and of every receipt either nothing, or that it is pending, or the
+// files that hold its rows and are in the bucket.
+func (l *life) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.running.Accounts() {
+		if err := a.adds(); err != nil {
+			l.t.Error(err)
+		}
+	}
+	for r, batches := range l.receipts {
+		p, err := l.running.Lookup(batches[0].Tenant, r)
+		switch {
+		case err != nil && r.Incarnation == l.running.committer.incarnation:
+			l.t.Errorf("an own receipt: %v", err)
+		case p.Stored:
+			l.files.holds(p.Files, batches...)
+		}
+		if _, err := l.running.Lookup("stranger", r); err == nil && p.Stored {
+			l.t.Error("I8: a stranger learns of a receipt")
+		}
+	}
 }
 
 // live is one process: it recovers, takes events and stops.
@@ -122,6 +153,9 @@ func (l *life) live(disk vfs.FS, last bool) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	g := &gateway{Buffer: b, t: l.t, stop: stop, ended: make(chan error, 1)}
+	l.mu.Lock()
+	l.running = g
+	l.mu.Unlock()
 	go func() { g.ended <- b.Run(ctx) }()
 	l.send(g)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
@@ -129,6 +163,7 @@ func (l *life) live(disk vfs.FS, last bool) {
 	if err := g.Drain(ctx); err != nil {
 		l.mayFail(last, err)
 	}
+	l.look()
 	l.mayFail(last, g.crash())
 }
 
@@ -150,8 +185,11 @@ func (l *life) send(g *gateway) {
 		if i%5 == 0 {
 			batches = append(batches, batch(batches[0].Tenant, 9, 2, 200))
 		}
-		if g.post(batches...) == nil {
+		if r, err := g.commit(batches...); err == nil {
 			l.acknowledged = append(l.acknowledged, batches...)
+			l.mu.Lock()
+			l.receipts[r] = batches
+			l.mu.Unlock()
 		} else {
 			l.unanswered = append(l.unanswered, batches...)
 		}
@@ -178,5 +216,10 @@ func (l *life) check() {
 	}
 	if len(found) > 0 {
 		l.t.Errorf("%d batches in files were never sent", len(found))
+	}
+	for _, a := range l.running.Accounts() {
+		if a.Pending != 0 || a.Committing != 0 {
+			l.t.Errorf("after all is flushed: %+v", a)
+		}
 	}
 }

@@ -104,17 +104,21 @@ func batch(tenant string, hour int64, rows, size int) *schema.Batch {
 
 // post does what the server does with a request.
 func (g *gateway) post(batches ...*schema.Batch) error {
+	_, err := g.commit(batches...)
+	return err
+}
+
+func (g *gateway) commit(batches ...*schema.Batch) (Receipt, error) {
 	n := int64(0)
 	for _, b := range batches {
 		n += cost(b)
 	}
 	r, err := g.Reserve(batches[0].Tenant, 0, n)
 	if err != nil {
-		return err
+		return Receipt{}, err
 	}
 	defer r.Release()
-	_, err = r.Commit(context.Background(), batches)
-	return err
+	return r.Commit(context.Background(), batches)
 }
 
 func (g *gateway) mustPost(batches ...*schema.Batch) {

@@ -21,20 +21,11 @@ import (
 // mustCommit commits batches of one tenant and returns the receipt.
 func (g *gateway) mustCommit(batches ...*schema.Batch) Receipt {
 	g.t.Helper()
-	n := int64(0)
-	for _, b := range batches {
-		n += cost(b)
-	}
-	r, err := g.Reserve(batches[0].Tenant, 0, n)
+	r, err := g.commit(batches...)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	defer r.Release()
-	receipt, err := r.Commit(context.Background(), batches)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return receipt
+	return r
 }
 
 // wantPending and wantUnknown check one Lookup.
