@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -23,9 +24,7 @@ func TestConnectionsAreCapped(t *testing.T) {
 	}
 	var open []net.Conn
 	for range 3 {
-		c, r := s.dial()
-		ask(c)
-		answer(t, r)
+		c, _ := s.dialBusy() // an idle one would make room
 		open = append(open, c)
 	}
 	waiting, r := s.dial() // into the backlog
@@ -57,6 +56,35 @@ func TestConnectionsAreCapped(t *testing.T) {
 	eventually(t, "no connection is counted", func() bool { return metric("parquay_connections 0") })
 }
 
+// dialBusy opens a connection in the middle of a request: its body, which is
+// {"type":"a.b"}, is still to come, after less than the grace that it has.
+func (r *running) dialBusy() (net.Conn, *bufio.Reader) {
+	r.t.Helper()
+	c, answers := r.dial()
+	if _, err := io.WriteString(c, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		r.t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := answers.ReadString('\n'); err != nil {
+		r.t.Fatal(err)
+	}
+	return c, answers
+}
+
+// idle counts the connections that are.
+func (l *connections) idle() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.mu.open {
+		if c.idle.Load() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // A server whose listener waits for a slot stops all the same.
 func TestStopAtTheCap(t *testing.T) {
 	cfg := testConfig(newFakeIntake(t))
@@ -77,24 +105,17 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	cfg := testConfig(newFakeIntake(t))
 	cfg.MaxConnections = 3
 	s := start(t, cfg)
-	busy, busyAnswers := s.dial()
+	busy, busyAnswers := s.dialBusy()
 	write := func(c net.Conn, text string) {
 		t.Helper()
 		if _, err := io.WriteString(c, text); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// Its body comes later, after less than the grace that it has.
-	write(busy, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\nExpect: 100-continue\r\n\r\n")
-	if line, err := busyAnswers.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
-		t.Fatalf("%q, %v", line, err)
-	}
-	if _, err := busyAnswers.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
 	idle, idleAnswers := s.dial()
 	write(idle, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 	answer(t, idleAnswers)
+	eventually(t, "the connection counts as idle", func() bool { return s.eventsListener.(*connections).idle() == 1 })
 	later, laterAnswers := s.dial()
 	write(later, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 	answer(t, laterAnswers)
