@@ -190,9 +190,7 @@ func (e *encoder) encode(rows []uint32) (rowGroup, error) {
 		}
 	}
 	if len(e.hashes) > 0 {
-		if err := e.encodeFilter(&g.chunks[e.layout.filter]); err != nil {
-			return rowGroup{}, fmt.Errorf("encode bloom filter: %w", err)
-		}
+		e.encodeFilter(&g.chunks[e.layout.filter])
 	}
 	g.bytes, g.bounds = e.page.out, bytes.Clone(e.bounds)
 	return g, nil

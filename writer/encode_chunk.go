@@ -57,14 +57,9 @@ func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
 		for _, i := range e.dict.first {
 			e.page.raw = s.appendPlain(e.page.raw, l, int(i), int(i)+1)
 		}
-		if err := e.page.writeDictionary(c, len(e.dict.first)); err != nil {
-			return err
-		}
+		e.page.writeDictionary(c, len(e.dict.first))
 	}
-	if err := e.encodePages(c, l, max(ceilDiv(e.plainSize(c, l), pageBytes), 1)); err != nil {
-		return err
-	}
-	return nil
+	return e.encodePages(c, l, max(ceilDiv(e.plainSize(c, l), pageBytes), 1))
 }
 
 // choose returns the encoding of the values just gathered. The schema's hint
@@ -122,9 +117,7 @@ func (e *encoder) encodePages(c *chunk, l *leaf, pages int) error {
 		if err := e.addValues(c, l, value, value+n); err != nil {
 			return fmt.Errorf("encode values: %w", err)
 		}
-		if err := e.page.writeData(c, to-from, to-from-n); err != nil {
-			return err
-		}
+		e.page.writeData(c, to-from, to-from-n)
 		from, value = to, value+n
 	}
 	return nil
@@ -177,7 +170,7 @@ func (e *encoder) addValues(c *chunk, l *leaf, from, to int) (err error) {
 }
 
 // encodeFilter appends the bloom filter of the ids that were hashed.
-func (e *encoder) encodeFilter(c *chunk) error {
+func (e *encoder) encodeFilter(c *chunk) {
 	n := bloom.NumSplitBlocksOf(int64(len(e.hashes)), filterBits)
 	if cap(e.filter) < n {
 		e.filter = make(bloom.SplitBlockFilter, n)
@@ -185,5 +178,5 @@ func (e *encoder) encodeFilter(c *chunk) error {
 	filter := e.filter[:n]
 	filter.Reset()
 	filter.InsertBulk(e.hashes)
-	return e.page.writeFilter(c, filter.Bytes())
+	e.page.writeFilter(c, filter.Bytes())
 }

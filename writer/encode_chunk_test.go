@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -76,6 +77,13 @@ func TestPageHeaders(t *testing.T) {
 			r := new(thrift.CompactProtocol).NewReaderFromBytes(data[at:])
 			if err := thrift.NewDecoder(r).Decode(&h); err != nil {
 				t.Fatalf("column %v: page header at %d: %v", m.PathInSchema, at, err)
+			}
+			again, err := thrift.Marshal(new(thrift.CompactProtocol), h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(again, data[at:at+int64(r.BytesRead())]) {
+				t.Errorf("column %v: parquet-go encodes what it has read of the header at %d in another way", m.PathInSchema, at)
 			}
 			body := data[at+int64(r.BytesRead()):][:h.CompressedPageSize]
 			if uint32(h.CRC) != crc32.ChecksumIEEE(body) {

@@ -3,7 +3,6 @@ package writer
 // This file writes the pages of column chunks: header, levels, values, compressed.
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/rle"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -38,13 +36,6 @@ type pageWriter struct {
 	scratch []byte  // encodings want a buffer that they may overwrite
 	int32s  []int32 // as above
 	deltas  deltas
-
-	// Headers are encoded by way of a buffer and of fields, which the encoder's
-	// reflection would otherwise move to the heap each time.
-	header       format.PageHeader
-	filterHeader format.BloomFilterHeader
-	buffer       *bytes.Buffer
-	thrift       *thrift.Encoder
 }
 
 func newPageWriter() (pageWriter, error) {
@@ -58,12 +49,7 @@ func newPageWriter() (pageWriter, error) {
 	if err != nil {
 		return pageWriter{}, fmt.Errorf("make a zstd encoder: %w", err)
 	}
-	buffer := new(bytes.Buffer)
-	return pageWriter{
-		zstd:   z,
-		buffer: buffer,
-		thrift: thrift.NewEncoder(new(thrift.CompactProtocol).NewWriter(buffer)),
-	}, nil
+	return pageWriter{zstd: z}, nil
 }
 
 // addLevels adds the levels of n entries to the page: those given, or n times the
@@ -87,74 +73,71 @@ func (p *pageWriter) addLevels(levels []byte, n int, level, highest byte) error 
 }
 
 // writeDictionary ends the page as the dictionary of the chunk.
-func (p *pageWriter) writeDictionary(c *chunk, n int) error {
+func (p *pageWriter) writeDictionary(c *chunk, n int) {
 	c.dictionary = int64(len(p.out))
-	p.header = format.PageHeader{Type: format.DictionaryPage}
-	p.header.DictionaryPageHeader.Set(format.DictionaryPageHeader{NumValues: int32(n), Encoding: format.Plain})
-	return p.write(c)
+	h := p.begin(format.DictionaryPage)
+	h.open(7)
+	h.i32(1, int32(n))
+	h.i32(2, int32(format.Plain))
+	h.stop(7)
+	p.end(c, h)
 }
 
 // writeData ends the page as the chunk's next data page. It is of version 1, which
 // every reader knows, and which compresses the levels too.
-func (p *pageWriter) writeData(c *chunk, entries, nulls int) error {
+func (p *pageWriter) writeData(c *chunk, entries, nulls int) {
 	if c.pages == 0 {
 		c.data = int64(len(p.out))
 	}
 	c.pages++
-	p.header = format.PageHeader{Type: format.DataPage}
-	p.header.DataPageHeader.Set(format.DataPageHeader{
-		NumValues:               int32(entries),
-		Encoding:                c.encoding,
-		DefinitionLevelEncoding: format.RLE,
-		RepetitionLevelEncoding: format.RLE,
-		// The structure's encoder writes a count of nulls in any case.
-		Statistics: format.Statistics{NullCount: int64(nulls)},
-	})
-	return p.write(c)
+	h := p.begin(format.DataPage)
+	h.open(5)
+	h.i32(1, int32(entries))
+	h.i32(2, int32(c.encoding))
+	h.i32(3, int32(format.RLE)) // definition levels
+	h.i32(4, int32(format.RLE)) // repetition levels
+	h.open(5)
+	h.i64(3, int64(nulls))
+	h.stop(5)
+	h.stop(5)
+	p.end(c, h)
 }
 
-func (p *pageWriter) write(c *chunk) error {
+// begin compresses the page and begins its header, end ends the header and appends
+// the page. The numbers are those of the fields in the format's parquet.thrift.
+func (p *pageWriter) begin(t format.PageType) compact {
 	// Even a page that does not shrink is compressed: there are readers, parquet-go
 	// is one, that take a column's codec in all row groups from the first.
 	p.packed = p.zstd.EncodeAll(p.raw, p.packed[:0])
-	p.header.UncompressedPageSize = int32(len(p.raw))
-	p.header.CompressedPageSize = int32(len(p.packed))
-	p.header.CRC = int32(crc32.ChecksumIEEE(p.packed))
-	n, err := p.writeHeader(&p.header)
-	if err != nil {
-		return err
-	}
-	p.out = append(p.out, p.packed...)
+	h := compact{b: p.out}
+	h.i32(1, int32(t))
+	h.i32(2, int32(len(p.raw)))
+	h.i32(3, int32(len(p.packed)))
+	h.i32(4, int32(crc32.ChecksumIEEE(p.packed)))
+	return h
+}
+
+func (p *pageWriter) end(c *chunk, h compact) {
+	h.stop(0)
+	n := len(h.b) - len(p.out)
+	p.out = append(h.b, p.packed...)
 	c.plainSize += int64(n + len(p.raw))
 	c.size += int64(n + len(p.packed))
 	p.raw = p.raw[:0]
-	return nil
 }
 
 // writeFilter appends a bloom filter.
-func (p *pageWriter) writeFilter(c *chunk, filter []byte) error {
+func (p *pageWriter) writeFilter(c *chunk, filter []byte) {
 	c.filter = int64(len(p.out))
-	p.filterHeader = format.BloomFilterHeader{
-		NumBytes:    int32(len(filter)),
-		Algorithm:   format.BloomFilterAlgorithm{Value: new(format.SplitBlockAlgorithm)},
-		Hash:        format.BloomFilterHash{Value: new(format.XxHash)},
-		Compression: format.BloomFilterCompression{Value: new(format.BloomFilterUncompressed)},
+	h := compact{b: p.out}
+	h.i32(1, int32(len(filter)))
+	for number := range 3 { // the algorithm, the hash, the compression:
+		h.open(number + 2)
+		h.open(1) // the first of each, which has no fields
+		h.stop(1)
+		h.stop(number + 2)
 	}
-	n, err := p.writeHeader(&p.filterHeader)
-	if err != nil {
-		return err
-	}
-	p.out = append(p.out, filter...)
-	c.filterSize = int32(n + len(filter))
-	return nil
-}
-
-// writeHeader appends one of the format's structures and returns its length.
-func (p *pageWriter) writeHeader(header any) (int, error) {
-	p.buffer.Reset()
-	if err := p.thrift.Encode(header); err != nil {
-		return 0, fmt.Errorf("encode header: %w", err)
-	}
-	p.out = append(p.out, p.buffer.Bytes()...)
-	return p.buffer.Len(), nil
+	h.stop(0)
+	p.out = append(h.b, filter...)
+	c.filterSize = int32(len(p.out) - int(c.filter))
 }

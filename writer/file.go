@@ -173,11 +173,7 @@ func (f *Output) closeLocked() (int64, error) {
 func (f *Output) endLocked(info *Info) error {
 	scratch := f.writer.footers.Get().(*footer)
 	defer f.writer.footers.Put(scratch)
-	b, err := scratch.encode(f.layout, info, f.groups)
-	if err != nil {
-		return err
-	}
-	if err := f.body.append(b); err != nil {
+	if err := f.body.append(scratch.encode(f.layout, info, f.groups)); err != nil {
 		return err
 	}
 	f.groups = nil
@@ -200,7 +196,7 @@ func (f *Output) checkLocked(want Info) (rows int64, err error) {
 		return 0, fmt.Errorf("read back: %w", err)
 	}
 	found := want
-	found.Rows, found.MinTime, found.MaxTime, err = countTimes(file, int(f.layout.sorting[0].ColumnIdx))
+	found.Rows, found.MinTime, found.MaxTime, err = countTimes(file, f.layout.time)
 	if err != nil {
 		return 0, fmt.Errorf("read back: %w", err)
 	}

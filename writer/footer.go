@@ -1,13 +1,11 @@
 package writer
 
-// This file writes a file's footer.
+// This file writes a file's footer. The numbers are those of the fields in the
+// format's parquet.thrift.
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
 
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -18,24 +16,8 @@ const (
 	footerEstimate = 4 << 10
 )
 
-// footer is the scratch memory of writing footers. The structures of one row group
-// take 20 KB, which a small file should not cost.
-type footer struct {
-	meta      format.FileMetaData
-	columns   []format.ColumnChunk // of all row groups
-	encodings []format.Encoding    // of all columns
-	stats     []format.PageEncodingStats
-	buffer    *bytes.Buffer
-	encoder   *thrift.Encoder
-}
-
-func newFooter() *footer {
-	buffer := new(bytes.Buffer)
-	return &footer{
-		buffer:  buffer,
-		encoder: thrift.NewEncoder(new(thrift.CompactProtocol).NewWriter(buffer)),
-	}
-}
+// footer is the scratch memory of writing footers.
+type footer struct{ compact }
 
 // encode returns the bytes that end a file of these row groups, valid until the
 // next call.
@@ -43,74 +25,112 @@ func newFooter() *footer {
 // There is no page index. A row group has one page or few in most columns, so it
 // would tell next to nothing, and wrong ones made files of several writers
 // unreadable for Athena.
-func (f *footer) encode(l *layout, info *Info, groups []placedGroup) ([]byte, error) {
-	f.columns, f.encodings, f.stats = f.columns[:0], f.encodings[:0], f.stats[:0]
-	f.meta = format.FileMetaData{
-		Version:          2,
-		Schema:           l.elements,
-		NumRows:          info.Rows,
-		RowGroups:        f.meta.RowGroups[:0],
-		KeyValueMetadata: info.metadata(),
-		CreatedBy:        "parquay version " + info.Version,
-		ColumnOrders:     l.orders,
-	}
+func (f *footer) encode(l *layout, info *Info, groups []placedGroup) []byte {
+	f.compact = compact{b: f.b[:0]}
+	f.i32(1, 2) // the format's version
+	f.field(2, thriftList)
+	f.b = append(f.b, l.schema...)
+	f.i64(3, info.Rows)
+	f.list(4, len(groups), thriftStruct)
 	for i := range groups {
-		f.add(l, &groups[i])
+		f.group(l, &groups[i], i)
 	}
-	f.buffer.Reset()
-	if err := f.encoder.Encode(&f.meta); err != nil {
-		return nil, fmt.Errorf("encode footer: %w", err)
+	f.last = 4
+	metadata := info.metadata()
+	f.list(5, len(metadata), thriftStruct)
+	for _, m := range metadata {
+		f.element()
+		f.text(1, m.Key)
+		f.text(2, m.Value)
+		f.stop(5)
 	}
-	b := binary.LittleEndian.AppendUint32(f.buffer.Bytes(), uint32(f.buffer.Len()))
-	return append(b, magic...), nil
+	f.text(6, "parquay version "+info.Version)
+	f.field(7, thriftList)
+	f.b = append(f.b, l.orders...)
+	f.stop(0)
+	f.b = binary.LittleEndian.AppendUint32(f.b, uint32(len(f.b)))
+	f.b = append(f.b, magic...)
+	return f.b
 }
 
-// add adds a row group.
-func (f *footer) add(l *layout, g *placedGroup) {
-	r := format.RowGroup{
-		NumRows:        int64(g.rows),
-		SortingColumns: l.sorting,
-		FileOffset:     g.offset,
-		Ordinal:        int16(len(f.meta.RowGroups)),
-	}
-	from := len(f.columns)
+// group describes a row group.
+func (f *footer) group(l *layout, g *placedGroup, ordinal int) {
+	plainSize, size := int64(0), int64(0)
+	f.element()
+	f.list(1, len(g.chunks), thriftStruct)
 	for i := range g.chunks {
-		f.columns = append(f.columns, format.ColumnChunk{MetaData: f.column(g, &l.leaves[i], &g.chunks[i])})
-		r.TotalByteSize += g.chunks[i].plainSize
-		r.TotalCompressedSize += g.chunks[i].size
+		f.element()
+		f.i64(2, 0) // where the description would be, were it not in the footer
+		f.open(3)
+		f.column(g, &l.leaves[i], &g.chunks[i])
+		f.stop(3)
+		f.stop(1)
+		plainSize += g.chunks[i].plainSize
+		size += g.chunks[i].size
 	}
-	r.Columns = f.columns[from:]
-	f.meta.RowGroups = append(f.meta.RowGroups, r)
+	f.i64(2, plainSize)
+	f.i64(3, int64(g.rows))
+	f.list(4, 1, thriftStruct)
+	f.element()
+	f.i32(1, int32(l.time))
+	f.bool(2, false) // descending
+	f.bool(3, false) // nulls first
+	f.stop(4)
+	f.i64(5, g.offset)
+	f.i64(6, size)
+	f.i16(7, int16(ordinal))
+	f.stop(0)
 }
 
 // column describes a column chunk of a row group.
-func (f *footer) column(g *placedGroup, l *leaf, c *chunk) format.ColumnMetaData {
-	m := format.ColumnMetaData{
-		Type:                  l.physical,
-		PathInSchema:          l.path,
-		Codec:                 format.Zstd,
-		NumValues:             c.entries,
-		TotalUncompressedSize: c.plainSize,
-		TotalCompressedSize:   c.size,
-		DataPageOffset:        g.offset + c.data,
-		Statistics:            format.Statistics{NullCount: c.nulls},
+func (f *footer) column(g *placedGroup, l *leaf, c *chunk) {
+	dictionary := c.encoding == format.RLEDictionary
+	encodings := [...]format.Encoding{format.RLE, c.encoding, format.Plain}
+	n := 2
+	if dictionary {
+		n = 3
 	}
-	encodings, stats := len(f.encodings), len(f.stats)
-	f.encodings = append(f.encodings, format.RLE, c.encoding)
-	f.stats = append(f.stats, format.PageEncodingStats{PageType: format.DataPage, Encoding: c.encoding, Count: c.pages})
-	if c.encoding == format.RLEDictionary {
-		m.DictionaryPageOffset = g.offset + c.dictionary
-		f.encodings = append(f.encodings, format.Plain)
-		f.stats = append(f.stats, format.PageEncodingStats{PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1})
+	f.i32(1, int32(l.physical))
+	f.list(2, n, thriftI32)
+	for _, e := range encodings[:n] {
+		f.zigzag(int64(e))
 	}
-	m.Encoding, m.EncodingStats = f.encodings[encodings:], f.stats[stats:]
+	f.list(3, len(l.path), thriftBinary)
+	for _, name := range l.path {
+		f.string(name)
+	}
+	f.i32(4, int32(format.Zstd))
+	f.i64(5, c.entries)
+	f.i64(6, c.plainSize)
+	f.i64(7, c.size)
+	f.i64(9, g.offset+c.data)
+	if dictionary {
+		f.i64(11, g.offset+c.dictionary)
+	}
+	f.open(12)
+	f.i64(3, c.nulls)
 	if b := c.bounds; b.ok {
-		m.Statistics.MinValue = g.bounds[b.from:b.cut:b.cut]
-		m.Statistics.MaxValue = g.bounds[b.cut:b.to:b.to]
+		f.binary(5, g.bounds[b.cut:b.to])
+		f.binary(6, g.bounds[b.from:b.cut])
 	}
+	f.stop(12)
+	f.list(13, n-1, thriftStruct)
+	f.pages(format.DataPage, c.encoding, c.pages)
+	if dictionary {
+		f.pages(format.DictionaryPage, format.Plain, 1)
+	}
+	f.last = 13
 	if c.filterSize > 0 {
-		m.BloomFilterOffset = g.offset + c.filter
-		m.BloomFilterLength = c.filterSize
+		f.i64(14, g.offset+c.filter)
+		f.i32(15, c.filterSize)
 	}
-	return m
+}
+
+// pages says how many pages of a type a column chunk has.
+func (f *footer) pages(t format.PageType, e format.Encoding, n int32) {
+	f.element()
+	f.i32(1, int32(t))
+	f.i32(2, int32(e))
+	f.i32(3, n)
+	f.stop(13)
 }

@@ -38,6 +38,13 @@ func TestMetadataAndFooter(t *testing.T) {
 	if err := thrift.Unmarshal(new(thrift.CompactProtocol), data[len(data)-8-length:len(data)-8], &footer); err != nil {
 		t.Fatal(err)
 	}
+	again, err := thrift.Marshal(new(thrift.CompactProtocol), footer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again, data[len(data)-8-length:len(data)-8]) {
+		t.Error("parquet-go encodes what it has read of the footer in another way")
+	}
 	f := openParquet(t, data)
 	if got := footer.CreatedBy; got != "parquay version 1.2.3" {
 		t.Errorf("created by %q", got)

@@ -17,9 +17,10 @@ import (
 type layout struct {
 	table    *schema.Table
 	elements []format.SchemaElement // the schema, depth first, in the table's order of columns
-	orders   []format.ColumnOrder   // one a leaf
-	sorting  []format.SortingColumn
+	schema   []byte                 // the same as the footer has it,
+	orders   []byte                 // and how each leaf's bounds compare
 	leaves   []leaf
+	time     int // index of the leaf that rows are ordered by
 	filter   int // index of the leaf that gets a bloom filter, -1 if none does
 }
 
@@ -46,7 +47,7 @@ type leaf struct {
 }
 
 func newLayout(t *schema.Table) (*layout, error) {
-	l := &layout{table: t, filter: -1}
+	l := &layout{table: t, time: -1, filter: -1}
 	columns := t.Columns()
 	root := format.SchemaElement{Name: t.Name()}
 	root.NumChildren.Set(int32(len(columns)))
@@ -58,18 +59,25 @@ func newLayout(t *schema.Table) (*layout, error) {
 	}
 	for i, leaf := range l.leaves {
 		if leaf.column == t.TimeColumn() {
-			l.sorting = []format.SortingColumn{{ColumnIdx: int32(i)}}
+			l.time = i
 		}
 		if leaf.column == t.IDColumn() {
 			l.filter = i
 		}
 	}
-	if len(l.sorting) == 0 {
+	if l.time < 0 {
 		return nil, fmt.Errorf("lay out table %s: it has no time column", t.Name())
 	}
-	l.orders = make([]format.ColumnOrder, len(l.leaves))
-	for i := range l.orders {
-		l.orders[i].Value = new(format.TypeDefinedOrder)
+	orders := make([]format.ColumnOrder, len(l.leaves))
+	for i := range orders {
+		orders[i].Value = new(format.TypeDefinedOrder)
+	}
+	var err error
+	if l.schema, err = thrift.Marshal(new(thrift.CompactProtocol), l.elements); err != nil {
+		return nil, fmt.Errorf("encode the schema of table %s: %w", t.Name(), err)
+	}
+	if l.orders, err = thrift.Marshal(new(thrift.CompactProtocol), orders); err != nil {
+		return nil, fmt.Errorf("encode the orders of table %s: %w", t.Name(), err)
 	}
 	return l, nil
 }

@@ -21,7 +21,7 @@ func TestCloseReadsThePages(t *testing.T) {
 			t.Fatal(err)
 		}
 		g := f.groups[0]
-		c := g.chunks[f.layout.sorting[0].ColumnIdx]
+		c := g.chunks[f.layout.time]
 		if harm {
 			f.body.memory[g.offset+c.data+c.size-1] ^= 1 // the last byte of its last page
 		}

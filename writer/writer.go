@@ -89,7 +89,7 @@ func New(cfg Config) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{cfg: cfg, spool: s, turns: semaphore.NewWeighted(int64(cfg.Encoders))}
-	w.footers.New = func() any { return newFooter() }
+	w.footers.New = func() any { return new(footer) }
 	w.mu.layouts = make(map[*schema.Table]*layout)
 	return w, nil
 }
