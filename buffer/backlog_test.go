@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -91,6 +92,66 @@ func TestBacklogOfOneWindow(t *testing.T) {
 	}
 	g.finish()
 	once(t, files, all...)
+}
+
+// TestStopWithABacklog: with windows postponed a drain keeps its deadline while the
+// bucket is away, and ends when it is back; so does a process whose journal has failed.
+func TestStopWithABacklog(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		t.Run(fmt.Sprint("failure=", fails), synctested(func(t *testing.T) {
+			files := newFakeFiles(t)
+			gate := make(chan struct{})
+			files.step = func(_ int, what string, _ FileID) verdict {
+				if what == "put" {
+					<-gate
+				}
+				return done
+			}
+			cfg := config(t, vfs.OS{}, t.TempDir(), files)
+			cfg.WindowBytes = 1
+			cfg.Backlog = 4
+			if fails {
+				cfg.Medium = &failingMedium{Medium: cfg.Medium, at: 50}
+			}
+			g := start(t, cfg)
+			var all []*schema.Batch
+			for i := range int64(50) {
+				b := batch("acme", i, 1, 0)
+				g.mustPost(b)
+				all = append(all, b)
+				synctest.Wait()
+			}
+			if n := testutil.ToFloat64(g.metrics.Postponed); n < 40 {
+				t.Errorf("%v windows were postponed", n)
+			}
+			if fails {
+				if err := g.post(batch("acme", 0, 1, 0)); !errors.Is(err, ErrFailed) {
+					t.Errorf("post: %v, want ErrFailed", err)
+				}
+				time.Sleep(time.Hour)
+				select {
+				case err := <-g.ended:
+					t.Errorf("Run returns %v before all is flushed", err)
+				default:
+				}
+				close(gate)
+				if err := <-g.ended; !errors.Is(err, ErrFailed) {
+					t.Errorf("Run returns %v, want ErrFailed", err)
+				}
+				g.ended <- nil
+				g.crash()
+			} else {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				if err := g.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("drain with the bucket away: %v", err)
+				}
+				close(gate)
+				g.finish() // within a minute
+			}
+			once(t, files, all...)
+		}))
+	}
 }
 
 // TestBacklogCountsOthers: of the files that wait those of the window itself do not
