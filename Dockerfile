@@ -6,7 +6,7 @@
 #
 # Loopback is of no use in a container, so the image listens on all addresses. Parquay refuses that until it is told who
 # may write (PARQUAY_TENANTS), and for the admin listener, which knows no credentials, in any case: move that to loopback,
-# or say PARQUAY_INSECURE=true on a network without strangers. Without tenants that lets everybody write.
+# or say PARQUAY_ADMIN_INSECURE=true on a network without strangers. PARQUAY_INSECURE=true lets everybody write.
 #
 # /data must be a volume that comes back after a restart: its journal holds what was acknowledged and is not yet in the
 # bucket. There is no HEALTHCHECK, since nothing in the image could run one: probe GET /healthz (liveness) and

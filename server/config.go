@@ -22,11 +22,11 @@ type Config struct {
 	// loopback address, unless Insecure.
 	Listen string
 	// AdminListen is the address for health, metrics and profiles. These have
-	// no credentials, so it must be a loopback address, unless Insecure.
+	// no credentials, so it must be a loopback address, unless AdminInsecure.
 	AdminListen string
-	// Insecure allows addresses that other machines can reach although nobody
-	// is asked who they are.
-	Insecure bool
+	// Insecure and AdminInsecure allow addresses that other machines can reach
+	// although nobody is asked who they are.
+	Insecure, AdminInsecure bool
 
 	// TLS names the files of a certificate for the events' listener; nil serves
 	// cleartext, HTTP/2 included, as behind a balancer that ends TLS.

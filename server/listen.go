@@ -9,7 +9,8 @@ import (
 
 // listen opens a TCP listener. Unless anywhere is true, the address must be a
 // loopback one: an open gateway takes anybody's events and shows anybody's heap.
-func listen(address, what string, anywhere bool) (*net.TCPListener, error) {
+// variable is the setting that would make it true.
+func listen(address, what string, anywhere bool, variable string) (*net.TCPListener, error) {
 	// Resolved once, so that what was checked is what is listened on.
 	addr, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
@@ -17,7 +18,7 @@ func listen(address, what string, anywhere bool) (*net.TCPListener, error) {
 	}
 	if !anywhere && !addr.IP.IsLoopback() {
 		return nil, fmt.Errorf("refusing to listen on %q for %s: other machines can reach it and no credentials are asked for; "+
-			"use a loopback address such as 127.0.0.1, or set PARQUAY_INSECURE=true to allow it", address, what)
+			"use a loopback address such as 127.0.0.1, or set %s=true to allow it", address, what, variable)
 	}
 	l, err := net.ListenTCP("tcp", addr)
 	if err != nil {

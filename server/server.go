@@ -102,13 +102,13 @@ func (s *Server) openTLS() (err error) {
 func (s *Server) openListeners() error {
 	cfg := &s.cfg
 	asked := cfg.Tenants != nil || (cfg.TLS != nil && cfg.TLS.ClientCA != "") // who they are
-	events, err := listen(cfg.Listen, "events (PARQUAY_LISTEN)", asked || cfg.Insecure)
+	events, err := listen(cfg.Listen, "events (PARQUAY_LISTEN)", asked || cfg.Insecure, "PARQUAY_INSECURE")
 	if err != nil {
 		return err
 	}
 	s.eventsListener = limitConnections(events, cfg.MaxConnections, s.metrics.gate)
 	// An open admin listener would show anybody's heap: no credential covers it.
-	admin, err := listen(cfg.AdminListen, "administration (PARQUAY_ADMIN_LISTEN)", cfg.Insecure)
+	admin, err := listen(cfg.AdminListen, "administration (PARQUAY_ADMIN_LISTEN)", cfg.AdminInsecure, "PARQUAY_ADMIN_INSECURE")
 	if err != nil {
 		return errors.Join(err, events.Close())
 	}

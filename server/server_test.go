@@ -27,9 +27,12 @@ func TestNewRefuses(t *testing.T) {
 		"events on every address": {func(c *Config) { c.Listen = ":0" }, "PARQUAY_INSECURE"},
 		"events on 0.0.0.0":       {func(c *Config) { c.Listen = "0.0.0.0:0" }, "PARQUAY_INSECURE"},
 		"events on ::":            {func(c *Config) { c.Listen = "[::]:0" }, "PARQUAY_LISTEN"},
-		"admin on every address":  {func(c *Config) { c.AdminListen = ":0" }, "PARQUAY_ADMIN_LISTEN"},
+		"admin on every address":  {func(c *Config) { c.AdminListen, c.Insecure = ":0", true }, "PARQUAY_ADMIN_INSECURE"},
 		"credentials don't cover admin": {func(c *Config) {
 			c.Tenants, c.AdminListen = tenantsFile(t, provision("acme").entry), "0.0.0.0:0"
+		}, "PARQUAY_ADMIN_INSECURE"},
+		"an open admin listener is no open gateway": {func(c *Config) {
+			c.Listen, c.AdminInsecure = "0.0.0.0:0", true
 		}, "PARQUAY_INSECURE"},
 		"address in use":  {func(c *Config) { c.AdminListen = taken.Addr().String() }, "address already in use"},
 		"no such address": {func(c *Config) { c.Listen = "127.0.0.1" }, "missing port"},
@@ -92,7 +95,7 @@ func TestNewClosesWhatItOpened(t *testing.T) {
 func TestNewAllows(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"localhost":                     func(c *Config) { c.Listen = "localhost:0" },
-		"every address, insecure":       func(c *Config) { c.Insecure, c.Listen, c.AdminListen = true, ":0", ":0" },
+		"every address, insecure":       func(c *Config) { c.Insecure, c.AdminInsecure, c.Listen, c.AdminListen = true, true, ":0", ":0" },
 		"every address and credentials": func(c *Config) { c.Tenants, c.Listen = tenantsFile(t, provision("acme").entry), ":0" },
 	} {
 		t.Run(name, func(t *testing.T) {

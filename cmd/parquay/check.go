@@ -129,10 +129,10 @@ func (s *Settings) addressProblems() []error {
 	var list []error
 	for _, l := range []struct {
 		name, address string
-		asks          bool
+		anywhere      bool
 	}{
-		{"PARQUAY_LISTEN", s.Listen, s.Tenants != "" || s.TLSClientCA != ""},
-		{"PARQUAY_ADMIN_LISTEN", s.AdminListen, false},
+		{"PARQUAY_LISTEN", s.Listen, s.Tenants != "" || s.TLSClientCA != "" || s.Insecure},
+		{"PARQUAY_ADMIN_LISTEN", s.AdminListen, s.AdminInsecure},
 	} {
 		host, port, err := net.SplitHostPort(l.address)
 		if err == nil {
@@ -141,13 +141,13 @@ func (s *Settings) addressProblems() []error {
 		switch {
 		case err != nil:
 			list = append(list, fmt.Errorf("%s: %q is not host:port", l.name, l.address))
-		case l.asks || s.Insecure || isLoopback(host):
+		case l.anywhere || isLoopback(host):
 		case l.name == "PARQUAY_LISTEN":
 			list = append(list, fmt.Errorf("%s: %q is not a loopback address and no credentials are configured: "+
 				"anyone who reaches it could write; PARQUAY_TENANTS says who may, PARQUAY_INSECURE=true allows everybody", l.name, l.address))
 		default:
 			list = append(list, fmt.Errorf("%s: %q is not a loopback address and asks for no credentials: "+
-				"anyone who reaches it could read profiles; PARQUAY_INSECURE=true allows it", l.name, l.address))
+				"anyone who reaches it could read profiles; PARQUAY_ADMIN_INSECURE=true allows it", l.name, l.address))
 		}
 	}
 	if s.Listen == s.AdminListen && !strings.HasSuffix(s.Listen, ":0") {

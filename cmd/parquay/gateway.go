@@ -77,7 +77,7 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 		return nil, errors.Join(err, b.Close())
 	}
 	srv, err := server.New(server.Config{
-		Listen: s.Listen, AdminListen: s.AdminListen, Insecure: s.Insecure,
+		Listen: s.Listen, AdminListen: s.AdminListen, Insecure: s.Insecure, AdminInsecure: s.AdminInsecure,
 		TLS: s.tlsFiles(), MaxConnections: s.MaxConnections,
 		TrustedProxies: s.TrustedProxies, CORSOrigins: s.CORSOrigins, Tenants: who,
 		Tables:  tables,

@@ -25,10 +25,12 @@ type Settings struct {
 	// PARQUAY_TENANTS, PARQUAY_TLS_CLIENT_CA or PARQUAY_INSECURE.
 	Listen string `envconfig:"PARQUAY_LISTEN" default:"127.0.0.1:8080"`
 	// Health, readiness, metrics and pprof, host:port. It asks for no credentials: anything but loopback needs
-	// PARQUAY_INSECURE.
+	// PARQUAY_ADMIN_INSECURE.
 	AdminListen string `envconfig:"PARQUAY_ADMIN_LISTEN" default:"127.0.0.1:9090"`
-	// Lets both listen on any address without credentials: for a network that is trusted as a whole.
+	// Lets events be posted on any address without credentials: for a network that is trusted as a whole.
 	Insecure bool `envconfig:"PARQUAY_INSECURE" default:"false"`
+	// Lets the admin listener have any address: for a network without strangers, or for a container's own.
+	AdminInsecure bool `envconfig:"PARQUAY_ADMIN_INSECURE" default:"false"`
 
 	// A JSON file of tenants and their keys (docs/tenants.md), read again when it changes and on SIGHUP. With it every
 	// request needs a key, and any address may be listened on. Unset is one tenant, default, without a key.

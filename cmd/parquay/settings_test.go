@@ -54,8 +54,16 @@ func TestSettingsRules(t *testing.T) {
 		"free port twice":                 {vars: map[string]string{"PARQUAY_LISTEN": "127.0.0.1:0", "PARQUAY_ADMIN_LISTEN": "127.0.0.1:0"}},
 		"loopback names":                  {vars: map[string]string{"PARQUAY_LISTEN": "localhost:1", "PARQUAY_ADMIN_LISTEN": "[::1]:1"}},
 		"insecure on purpose": {vars: map[string]string{
-			"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_ADMIN_LISTEN": ":9090", "PARQUAY_INSECURE": "true",
+			"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_ADMIN_LISTEN": ":9090", "PARQUAY_INSECURE": "true", "PARQUAY_ADMIN_INSECURE": "true",
 		}},
+		"each for itself": {
+			vars: map[string]string{"PARQUAY_ADMIN_LISTEN": ":9090", "PARQUAY_INSECURE": "true"},
+			want: []string{`PARQUAY_ADMIN_LISTEN: ":9090" is not a loopback`},
+		},
+		"and the other for itself": {
+			vars: map[string]string{"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_ADMIN_INSECURE": "true"},
+			want: []string{`PARQUAY_LISTEN: "0.0.0.0:80" is not a loopback`},
+		},
 		"open by accident": {
 			vars: map[string]string{"PARQUAY_LISTEN": "0.0.0.0:80", "PARQUAY_ADMIN_LISTEN": ":9090"},
 			want: []string{`PARQUAY_LISTEN: "0.0.0.0:80" is not a loopback`, `PARQUAY_ADMIN_LISTEN: ":9090" is not a loopback`},
