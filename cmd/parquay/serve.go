@@ -55,7 +55,10 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 		log.Warn(w)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(s.Memory))
+		// The collector notices a limit late: a body's buffers can be large, and are
+		// taken while it is at work. With the last eighth for that, and for the pages
+		// that the limit does not count, the whole is what is resident.
+		debug.SetMemoryLimit(int64(s.Memory - s.Memory/8))
 	}
 
 	// Also with nothing to reload: unasked for, SIGHUP would end the process.

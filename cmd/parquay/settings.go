@@ -75,7 +75,7 @@ type Settings struct {
 	FileRows int `envconfig:"PARQUAY_FILE_ROWS" default:"2000000"`
 
 	// The whole byte budget. Bodies and batches take up to half of it, over which the answer is 503 with Retry-After;
-	// the Go runtime's limit is set to it unless GOMEMLIMIT is.
+	// the Go runtime's limit is set to seven eighths of it unless GOMEMLIMIT is.
 	Memory ByteSize `envconfig:"PARQUAY_MEMORY" default:"512MiB"`
 	// One tenant's share of the memory, over which the answer is 429. Unset is a quarter of PARQUAY_MEMORY; at most half.
 	RingBytes ByteSize `envconfig:"PARQUAY_RING_BYTES"`
