@@ -16,10 +16,35 @@ const maxNote = 64 + 32 + maxField + maxMessage
 
 // event makes room for an event whose text has n bytes, should it be accepted.
 func (b *budget) event(rows, refused *Columns, n int) error {
-	// No value takes more bytes than its text but the empty strings of a
-	// collection, "", : 4 for 3. A generated id has no text.
-	return b.reserve(rows, refused, rows.table.rowBytes+len(uuidExample)+n+n/3+8)
+	return b.reserve(rows, refused, eventBytes(rows)+n+n/3)
 }
+
+// room is how many bytes the text of the next event may have, 0 or less for none. Spend
+// counts what it has had.
+func (b *budget) room(rows *Columns) int {
+	// The largest n for which n+n/3 is no more than the bytes left.
+	return (3*(b.granted-b.bound-eventBytes(rows)) + 2) >> 2
+}
+
+// makeRoom makes room for so many bytes at least.
+func (b *budget) makeRoom(rows, refused *Columns, least int) (room int, err error) {
+	if room = b.room(rows); room >= least {
+		return room, nil
+	}
+	if err = b.event(rows, refused, least); err != nil {
+		return 0, err
+	}
+	b.bound -= eventBytes(rows) + least + least/3 // it has had nothing yet
+	return b.room(rows), nil
+}
+
+// spend counts an event of n bytes that there was room for.
+func (b *budget) spend(rows *Columns, n int) { b.bound += eventBytes(rows) + n + n/3 }
+
+// eventBytes is what an event may take besides four thirds of its text: no value
+// takes more bytes than its text but the empty strings of a collection, "", : 4 for
+// 3. A generated id has no text.
+func eventBytes(rows *Columns) int { return rows.table.rowBytes + len(uuidExample) + 8 }
 
 // refusal makes room for the row of a rejected event.
 func (b *budget) refusal(rows, refused *Columns, raw int) error {

@@ -28,6 +28,7 @@ type Decoder struct {
 	received time.Time
 	event    event // the event at hand
 	budget   budget
+	longest  int // bytes of the longest event yet; at first a guess
 
 	translate Translator // what makes an event of the table of one of the body; nil: it is one
 

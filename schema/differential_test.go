@@ -10,10 +10,12 @@ import (
 
 // TestDecodeDifferential draws bodies full of what splitters trip over, long runs of
 // backslashes and quotes and braces in strings, at every distance from the ends of
-// the blocks that vector instructions work in, and compares with jsontext.
+// the blocks that vector instructions work in, and compares with jsontext, and
+// the common road with sonic's.
 func TestDecodeDifferential(t *testing.T) {
 	table := compile(t, strings.Replace(fuzzed, `"maxLength": 8`, `"maxLength": 4000`, 1))
 	d := NewDecoder(table, fuzzLimits)
+	r := newRoads(table, fuzzLimits)
 	piece := rapid.SampledFrom([]string{`\\`, `\"`, `a`, `}`, `{`, `,`, ` `, `},{`, `\u00e9`, `é`, `\ud83d\ude00`, `]`, `:`})
 	text := rapid.Custom(func(t *rapid.T) string {
 		var b strings.Builder
@@ -42,6 +44,7 @@ func TestDecodeDifferential(t *testing.T) {
 		if rapid.IntRange(0, 3).Draw(t, "cut") == 0 {
 			body = body[:rapid.IntRange(1, len(body)).Draw(t, "length")]
 		}
+		r.compare(t, body)
 		want := readBody(table, body)
 		err := d.Decode(body, receipt, noLimit)
 		if _, broken := errors.AsType[*SyntaxError](err); broken {

@@ -9,9 +9,10 @@ import (
 	"github.com/bytedance/sonic/ast"
 )
 
-// One event: sonic walks its text in one pass and calls the On methods, which put
-// every value into its column at once. Nothing is allocated but what sonic needs
-// for a string with escapes.
+// One event: a walk over its text, in one pass, calls the On methods, which put every
+// value into its column at once. There are two walks, and they take the same events:
+// read (walk.go), which most events go by, and sonic's, which says of any other what
+// is wrong with it.
 
 // event is the event being read. A row of it is whole after finish; before, undo
 // removes it.
@@ -40,20 +41,27 @@ type event struct {
 	key     string // the last key
 	unknown string // the last unknown field
 	depth   int
-	objects int // objects that have ended
 	members int
 	scopes  [MaxDepth + 1]uint32
 	scope   uint32 // objects that have begun: each has a number, for its keys
+
+	bytes    uint64 // the bits that any byte of a string has, eight bytes a word
+	unquoted []byte // strings that had escapes
 }
 
 // field is a field that has a column.
 type field struct {
 	*Column
-	rule   *rule
-	vector *Vector
-	memo   *memo  // strings that the pattern has matched
-	seen   uint64 // the last event that named it
-	next   int    // which field came after it, last time
+	rule    *rule
+	opening string // the key as it usually stands, with its quotes and colon
+	vector  *Vector
+	memo    *memo  // strings that the pattern has matched
+	seen    uint64 // the last event that named it
+	next    int    // which field came after it, last time
+
+	// A string of this many bytes satisfies the rule, whatever it says; others are
+	// to be checked.
+	least, most int
 }
 
 // place says what the next key or value is part of.
@@ -78,11 +86,12 @@ func (e *event) init(rows *Columns) {
 	for i := range e.fields {
 		e.fields[i] = field{
 			Column: &t.columns[i], rule: &t.rules[i], vector: rows.Vector(i),
-			next: (i + 1) % len(e.fields), // the document's order, to begin with
+			opening: `"` + t.columns[i].Name + `":`, next: (i + 1) % len(e.fields), // the document's order, to begin with
 		}
 		if t.rules[i].pattern != nil {
 			e.fields[i].memo = new(memo)
 		}
+		e.fields[i].least, e.fields[i].most = t.rules[i].surelyRight()
 	}
 	if i := t.timeColumn; i < len(e.fields) {
 		e.timed = &e.fields[i]
@@ -104,22 +113,26 @@ func (e *event) endBody() {
 	e.key, e.unknown, e.fault = "", "", fault{}
 }
 
-// walk reads the value at the beginning of the text, which may go on after it.
+// walk has sonic read the value at the beginning of the text, which may go on after
+// it.
 func (e *event) walk(text []byte) error {
+	e.begin()
+	return ast.Preorder(view(text), e, &visitorOptions)
+}
+
+// begin forgets the last event.
+func (e *event) begin() {
 	e.serial++
 	e.keys.clear()
 	e.extra = e.extra[:0]
 	e.fault = fault{}
 	e.place, e.at, e.next = outside, nil, &e.first
-	e.depth, e.objects, e.members, e.scope = 0, 0, 0, 0
-	return ast.Preorder(view(text), e, &visitorOptions)
+	e.depth, e.members, e.scope = 0, 0, 0
+	e.bytes, e.unquoted = 0, e.unquoted[:0]
 }
 
 // finish makes the event a row, or says why it can't be one.
-func (e *event) finish(text []byte) fault {
-	if f := checkText(text); f.code != "" {
-		return f
-	}
+func (e *event) finish() fault {
 	row := e.rows.rows
 	for _, i := range e.table.required {
 		if f := &e.fields[i]; !f.vector.Present(row) {
@@ -250,7 +263,6 @@ func (e *event) OnObjectBegin(int) error {
 // OnObjectEnd is called for each closing brace.
 func (e *event) OnObjectEnd() error {
 	e.depth--
-	e.objects++
 	if e.depth > 0 {
 		e.leave('}')
 	}

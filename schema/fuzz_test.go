@@ -41,9 +41,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("[{\"s\":\"a\"},{\"s\":\"}\",\"t\":1795398330123}]"))
 	f.Add([]byte("{\"s\":\"a\"}\r\n{\"s\":\"b\"} {\"s\":\"\\u00e9\"}\n\n{\"s\":\n1}"))
 	f.Add([]byte("\xef\xbb\xbf{\"s\":\"\\ud83d\\ude00\"}x"))
+	for _, event := range orderly {
+		f.Add([]byte(event))
+	}
 	table := compile(f, fuzzed)
 	d := NewDecoder(table, fuzzLimits)
+	r := newRoads(table, fuzzLimits)
 	f.Fuzz(func(t *testing.T, body []byte) {
+		r.compare(t, body)
 		want := readBody(table, body)
 		err := d.Decode(body, receipt, noLimit)
 		syntax, broken := errors.AsType[*SyntaxError](err)

@@ -25,8 +25,8 @@ func (o offsets) before(i int) int {
 // last is the end of all, 0 for an empty list.
 func (o offsets) last() int { return o.before(o.len()) }
 
-func (o offsets) add(end int) offsets {
-	return binary.LittleEndian.AppendUint32(o, uint32(end))
+func (o *offsets) add(end int) {
+	*o = append(*o, byte(end), byte(end>>8), byte(end>>16), byte(end>>24))
 }
 
 // appendOffsets appends the same offset n times: as many things of length 0.

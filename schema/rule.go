@@ -49,7 +49,7 @@ func (r *rule) checkText(s string, m *memo) Code {
 		return CodeFormat
 	}
 	if r.enum != nil {
-		if _, found := slices.BinarySearch(r.enum, s); !found {
+		if !r.inEnum(s) {
 			return CodeNotInEnum
 		}
 	}
@@ -57,6 +57,33 @@ func (r *rule) checkText(s string, m *memo) Code {
 		return CodePattern
 	}
 	return ""
+}
+
+// surelyRight returns how many bytes a text has, at least and at most, that satisfies the
+// rule whatever its characters are. There is no such length if most is below least.
+func (r *rule) surelyRight() (least, most int) {
+	if r.uuid || r.enum != nil || r.pattern != nil {
+		return 0, -1
+	}
+	if least = r.minLength; least > 1 {
+		least = utf8.UTFMax * min(least, math.MaxInt/utf8.UTFMax)
+	}
+	return least, r.maxLength
+}
+
+// inEnum says whether the enum has the string. Few values are compared faster one
+// after the other, most by their lengths alone.
+func (r *rule) inEnum(s string) bool {
+	if len(r.enum) > 16 {
+		_, found := slices.BinarySearch(r.enum, s)
+		return found
+	}
+	for _, v := range r.enum {
+		if v == s {
+			return true
+		}
+	}
+	return false
 }
 
 // checkInt compares a whole number, or an unscaled decimal, with its bounds.

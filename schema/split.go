@@ -50,56 +50,30 @@ func (d *Decoder) split(body []byte) error {
 	return d.splitSequence(body, at)
 }
 
-// splitSequence decodes values one after the other. A line that is one object,
-// which is what most bodies are made of, is tried first.
-func (d *Decoder) splitSequence(body []byte, at int) error {
-	lineEnd := 0 // the end of a line that holds more or less than one object
-	for ; at < len(body); at = skipSpace(body, at) {
-		end := 0
-		if at >= lineEnd {
-			text := body[at:]
-			if n := bytes.IndexByte(text, '\n'); n >= 0 {
-				text = text[:n]
-			}
-			lineEnd = at + len(text)
-			var err error
-			if end, err = d.object(body, at, lineEnd); err != nil {
-				return err
-			}
+// splitSequence decodes values one after the other.
+func (d *Decoder) splitSequence(body []byte, at int) (err error) {
+	d.longest = lineLength(body[at:])
+	for at < len(body) {
+		if at, err = d.value(body, at); err != nil {
+			return err
 		}
-		if end == 0 {
-			var err error
-			if end, err = d.value(body, at); err != nil {
-				return err
-			}
-		}
-		at = end
+		at = skipSpace(body, at)
 	}
 	return d.someEvent(at)
 }
 
-// splitArray decodes the elements of an array that nothing follows. What lies
-// before the next thing that looks like the beginning of an object is tried first,
-// until that was wrong once.
-func (d *Decoder) splitArray(body []byte, at int) error {
+// splitArray decodes the elements of an array that nothing follows.
+func (d *Decoder) splitArray(body []byte, at int) (err error) {
 	at = skipSpace(body, at+1)
+	d.longest = min(len(body), elementLength)
 	if at < len(body) && body[at] == ']' {
 		return d.endArray(body, at+1)
 	}
-	for guess := true; ; {
-		end, err := 0, error(nil)
-		if guess {
-			if end, err = d.object(body, at, nextObject(body, at)); err != nil {
-				return err
-			}
-			guess = end > 0
+	for {
+		if at, err = d.value(body, at); err != nil {
+			return err
 		}
-		if end == 0 {
-			if end, err = d.value(body, at); err != nil {
-				return err
-			}
-		}
-		at = skipSpace(body, end)
+		at = skipSpace(body, at)
 		if at == len(body) || body[at] != ',' && body[at] != ']' {
 			return d.syntaxError(body, at, at, "a comma or the array's end must follow its element")
 		}
@@ -125,65 +99,52 @@ func (d *Decoder) someEvent(at int) error {
 	return nil
 }
 
-// nextObject returns the offset of the comma in the next }, with a { after it, or
-// the offset it was given if there is none.
-func nextObject(body []byte, at int) int {
-	for i := at; ; {
-		n := bytes.Index(body[i:], []byte("},"))
-		if n < 0 {
-			return at
-		}
-		i += n + 2
-		if next := skipSpace(body, i); next < len(body) && body[next] == '{' {
-			return i - 1
-		}
+// value decodes the value at an offset, and returns its end.
+func (d *Decoder) value(body []byte, at int) (end int, err error) {
+	if end, err = d.object(body, at); end > 0 || err != nil {
+		return end, err
 	}
+	return d.anyValue(body, at)
 }
 
-// object decodes the text between two offsets if it is exactly one object that the
-// table takes: sonic does so in one pass, without being told first where the object
-// ends. It returns the object's end, or 0, and nothing has happened, when the text
-// is anything else.
-func (d *Decoder) object(body []byte, at, end int) (int, error) {
-	if d.translate != nil {
+// object decodes the value at an offset if it is an object that the table takes,
+// in one pass and without being told first where it ends. It returns the object's
+// end, or 0, and nothing has happened, when the value is anything else.
+//
+// It reads no further than the grant has room for, and sees to it that this will do:
+// up to the line's end, or as far as twice the longest event yet.
+func (d *Decoder) object(body []byte, at int) (end int, err error) {
+	if d.translate != nil || at == len(body) || body[at] != '{' {
 		return 0, nil
 	}
-	for end > at && isSpace(body[end-1]) {
-		end--
+	most := min(len(body)-at, d.limits.MaxEvent)
+	room := d.budget.room(d.rows)
+	if enough := min(2*d.longest, most); room < enough {
+		least := lineLength(body[at : at+enough])
+		if room, err = d.budget.makeRoom(d.rows, d.refused, least); err != nil {
+			return 0, err
+		}
 	}
-	text := body[at:end]
-	if n := len(text); n < 2 || text[0] != '{' || text[n-1] != '}' || n > d.limits.MaxEvent {
-		return 0, nil
-	}
-	if err := d.budget.event(d.rows, d.refused, len(text)); err != nil {
-		return 0, err
-	}
-	if d.event.walk(text) != nil || !d.isWhole(text) {
+	text := body[at : at+min(room, most)]
+	n := d.event.read(text)
+	if n == aside {
 		d.event.undo()
 		return 0, nil
 	}
-	return end, d.settle(text, text, fault{})
+	d.longest = max(d.longest, n)
+	d.budget.spend(d.rows, n)
+	return at + n, d.settle(text[:n], fault{})
 }
 
-// isWhole says whether the object that was walked is all of the text. It is if
-// as many objects ended as there are closing braces, since the text ends with one;
-// where strings hold braces too, the text is skipped once more to know.
-func (d *Decoder) isWhole(text []byte) bool {
-	if bytes.Count(text, []byte{'}'}) == d.event.objects {
-		return true
-	}
-	_, end := decoder.Skip(text)
-	return end == len(text)
-}
-
-// value decodes the value at an offset, whatever it is, and returns its end.
-func (d *Decoder) value(body []byte, at int) (end int, err error) {
+// anyValue decodes the value at an offset, whatever it is, and returns its end.
+func (d *Decoder) anyValue(body []byte, at int) (end int, err error) {
 	start, n := decoder.Skip(body[at:])
 	if start < 0 || at+n == len(body) && !isClosed(body[at+start:]) {
 		offset, message := explain(body[at:])
 		return 0, d.syntaxError(body, at, at+offset, message)
 	}
 	text := body[at+start : at+n]
+	d.longest = max(d.longest, len(text))
 	if len(text) > d.limits.MaxEvent {
 		return at + n, d.reject(text, fault{
 			code: CodeEventTooLarge, message: fmt.Sprintf("must have at most %d bytes", d.limits.MaxEvent),
@@ -196,18 +157,17 @@ func (d *Decoder) value(body []byte, at int) (end int, err error) {
 	if err := d.budget.event(d.rows, d.refused, len(event)); err != nil {
 		return 0, err
 	}
-	if d.event.walk(event) != nil {
-		// The walk met something that the schema refuses, or an escape that sonic
-		// can skip but not read. What is wrong with the text goes first.
-		if f = checkText(event); f.code == "" {
-			f = d.event.fault
-		}
-		if f.code == "" {
-			d.event.undo()
-			return 0, d.syntaxError(body, at, at, "the value can't be read")
-		}
+	err = d.event.walk(event)
+	// What is wrong with the text goes before what the schema refuses. An escape that
+	// sonic can skip but not read is in the text.
+	if f = checkText(event); f.code == "" {
+		f = d.event.fault
 	}
-	return at + n, d.settle(event, text, f)
+	if err != nil && f.code == "" {
+		d.event.undo()
+		return 0, d.syntaxError(body, at, at, "the value can't be read")
+	}
+	return at + n, d.settle(text, f)
 }
 
 // isClosed says whether a value that the body ends with has ended itself, if it is
@@ -230,9 +190,9 @@ func isClosed(text []byte) bool {
 
 // settle makes the event that was walked a row, or undoes and rejects it, as it was
 // sent.
-func (d *Decoder) settle(text, sent []byte, f fault) error {
+func (d *Decoder) settle(sent []byte, f fault) error {
 	if f.code == "" {
-		f = d.event.finish(text)
+		f = d.event.finish()
 	}
 	if f.code == "" {
 		return nil
@@ -258,3 +218,15 @@ func skipSpace(body []byte, at int) int {
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// elementLength is taken for the length of an array's longest element before there
+// is any.
+const elementLength = 1024
+
+// lineLength is the length of the text's first line.
+func lineLength(text []byte) int {
+	if n := bytes.IndexByte(text, '\n'); n >= 0 {
+		return n
+	}
+	return len(text)
+}

@@ -40,7 +40,6 @@ func checkText(text []byte) fault {
 // scan says whether any byte of the text is no ASCII, a control character, or a
 // backslash.
 func scan(text []byte) (high, control, escape bool) {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	var highs, controls uint64
 	look := func(w uint64) {
 		highs |= w

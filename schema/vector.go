@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // One column's values, held in the bytes that the journal stores.
@@ -119,23 +120,27 @@ func (v *Vector) size() int {
 
 // reset removes all rows and keeps the memory.
 func (v *Vector) reset() {
-	*v = Vector{
-		kind: v.kind, bits: v.bits[:0], fixed: v.fixed[:0],
-		ends: v.ends[:0], elements: v.elements[:0], text: v.text[:0],
-	}
+	v.rows, v.stored, v.present = 0, 0, 0
+	v.bits, v.fixed = v.bits[:0], v.fixed[:0]
+	v.ends, v.elements, v.text = v.ends[:0], v.elements[:0], v.text[:0]
 }
 
 // begin makes the row, which must not be stored yet, the next one that a value
 // is added for.
 func (v *Vector) begin(row int) {
 	if v.stored < row || len(v.bits) > 0 {
-		v.store(row)
-		if len(v.bits) > 0 {
-			v.bits = v.bits.add(row, true)
-		}
+		v.beginSparse(row)
 	}
 	v.stored = row + 1
 	v.present++
+}
+
+// beginSparse begins the row of a vector that has rows without a value.
+func (v *Vector) beginSparse(row int) {
+	v.store(row)
+	if len(v.bits) > 0 {
+		v.bits = v.bits.add(row, true)
+	}
 }
 
 // store stores rows without a value until that many rows are stored.
@@ -168,9 +173,10 @@ func (v *Vector) setInt64(row int, x int64) {
 	case 1:
 		v.fixed = append(v.fixed, byte(x))
 	case 4:
-		v.fixed = binary.LittleEndian.AppendUint32(v.fixed, uint32(x))
+		v.fixed = append(v.fixed, byte(x), byte(x>>8), byte(x>>16), byte(x>>24))
 	default:
-		v.fixed = binary.LittleEndian.AppendUint64(v.fixed, uint64(x))
+		v.fixed = append(v.fixed, byte(x), byte(x>>8), byte(x>>16), byte(x>>24),
+			byte(x>>32), byte(x>>40), byte(x>>48), byte(x>>56))
 	}
 }
 
@@ -182,14 +188,25 @@ func (v *Vector) setFloat64(row int, x float64) {
 // setString gives the row, beyond all stored ones, a text.
 func (v *Vector) setString(row int, s string) {
 	v.begin(row)
-	v.text = append(v.text, s...)
-	v.ends = v.ends.add(len(v.text))
+	v.addText(s)
+	v.ends.add(len(v.text))
 }
 
 // addElement adds a string to the collection that endElements gives to a row.
 func (v *Vector) addElement(s string) {
-	v.text = append(v.text, s...)
-	v.elements = v.elements.add(len(v.text))
+	v.addText(s)
+	v.elements.add(len(v.text))
+}
+
+// addText adds to the text. It is append, but that it writes the text's address
+// only when that changes: while the garbage collector runs, the write is not free.
+func (v *Vector) addText(s string) {
+	n := len(v.text)
+	if cap(v.text)-n < len(s) {
+		v.text = slices.Grow(v.text, len(s))
+	}
+	v.text = v.text[:n+len(s)]
+	copy(v.text[n:], s)
 }
 
 // endElements gives the row, beyond all stored ones, the elements that no row has yet.
@@ -199,7 +216,7 @@ func (v *Vector) endElements(row int) {
 	if v.kind == StringMap {
 		n /= 2
 	}
-	v.ends = v.ends.add(n)
+	v.ends.add(n)
 }
 
 // truncate removes the row's value, if it has one, and elements that no row has. No
