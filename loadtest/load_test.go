@@ -35,12 +35,12 @@ func TestScenarios(t *testing.T) {
 		events  int64
 		wants   []string // in what is printed
 	}{
-		{"batch", "", []string{"-n", "100000"}, 100000, []string{"durability disk", "200 × 202"}},
+		{"batch", "", []string{"-n", "50000"}, 50000, []string{"durability disk", "100 × 202"}},
 		{"single", "", []string{"-n", "5000"}, 5000, []string{"5000 × 202"}},
-		{"mixed", "", []string{"-n", "50000"}, 50000, nil},
-		{"late", "", []string{"-n", "20000", "-late", "0.01"}, 20000, nil},
+		{"mixed", "", []string{"-n", "20000"}, 20000, nil},
+		{"late", "", []string{"-n", "5000", "-late", "0.01"}, 5000, nil},
 		{"invalid", "", []string{"-n", "20000", "-batch", "1-100"}, 20000, []string{"in the table rejected", "× 207"}},
-		{"tenants", "20", []string{"-n", "50000", "-tenants", "20"}, 50000, []string{"20 tenants"}},
+		{"tenants", "20", []string{"-n", "20000", "-tenants", "20"}, 20000, []string{"20 tenants"}},
 		{"noisy", "5", []string{"-duration", "2s", "-tenants", "5", "-rate", "1000", "-noisy-rate", "5000"}, 0, []string{"noisy", "others", "when it was due"}},
 		{"day", "5", []string{"-n", "10000", "-duration", "2s", "-tenants", "5", "-connections", "4"}, 10000, []string{"when it was due"}},
 	} {
@@ -182,7 +182,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	dir := t.TempDir()
 	bucket, file := filepath.Join(dir, "parquay-data", "bucket"), filepath.Join(dir, "report.json")
 	g := start(t, dir)
-	if code, out := tool(t.Context(), "-targets", g.events, "-admin", g.admin, "-n", "20000", "-bucket", bucket, "-json", file, "-invalid", "0.1"); code != 0 {
+	if code, out := tool(t.Context(), "-targets", g.events, "-admin", g.admin, "-n", "3000", "-bucket", bucket, "-json", file, "-invalid", "0.1"); code != 0 {
 		t.Fatal(out)
 	}
 	g.kill()

@@ -46,13 +46,13 @@ func (r *reader) judge(key string, at address, n int, expect *scenario.Expect) {
 		}
 		f, sent := r.row(at, tenant, i, when, expect)
 		if sent {
-			r.v.found(place{row.id.Worker, row.id.Sequence}, fmt.Sprintf("row %d of %s", r.rows.first+int64(i), key))
+			r.v.found(place{row.id.Worker, row.id.Sequence}, key, r.rows.first+int64(i))
 		}
 		if at.table == rejected {
 			refused++
 		}
 		if f != nil {
-			r.fail(f, fmt.Sprintf("row %d of %s", r.rows.first+int64(i), key))
+			r.fail(f, key, r.rows.first+int64(i))
 		}
 	}
 	r.v.mu.Lock()
@@ -62,11 +62,11 @@ func (r *reader) judge(key string, at address, n int, expect *scenario.Expect) {
 	r.v.mu.Refused += refused
 }
 
-func (r *reader) fail(f *fault, where string) {
+func (r *reader) fail(f *fault, key string, row int64) {
 	r.v.mu.Lock()
 	defer r.v.mu.Unlock()
 	*f.count(&r.v.mu.Proof)++
-	r.v.mu.example("%s (%s)", f.text, where)
+	r.v.mu.example("%s (row %d of %s)", f.text, row, key)
 }
 
 // row judges a row of this run. Sent is whether it is of an event that was sent.

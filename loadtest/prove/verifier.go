@@ -164,7 +164,7 @@ func (r *reader) object(ctx context.Context, o Object) error {
 }
 
 // found notes a row of an event that this run has sent.
-func (v *verifier) found(p place, where string) {
+func (v *verifier) found(p place, key string, row int64) {
 	if v.seen[p.worker].mark(p.sequence) {
 		return
 	}
@@ -183,7 +183,7 @@ func (v *verifier) found(p place, where string) {
 		}
 	}
 	v.mu.Doubled++
-	v.mu.example("doubled: %s is event %d of worker %d, which was stored before and sent %d times", where, p.sequence, p.worker, max(allowed, 1))
+	v.mu.example("doubled: event %d of worker %d was stored before, and may be there %d times (row %d of %s)", p.sequence, p.worker, max(allowed, 1), row, key)
 }
 
 // allowed is how many rows of an event there may be: one for each attempt whose fate
