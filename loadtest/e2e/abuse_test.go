@@ -42,6 +42,16 @@ func (s *site) withinMemory() {
 	}
 }
 
+// grownBy checks how far the peak has risen above what it was.
+func (s *site) grownBy(before, limit int64) {
+	s.Helper()
+	grown := s.gateway.Peak() - before
+	s.Logf("peak of resident memory: %d MiB, %d KiB more than before", s.gateway.Peak()>>20, grown>>10)
+	if grown > limit && os.Getenv("E2E_RACE") == "" {
+		s.Errorf("resident memory grew by %d KiB, more than %d KiB", grown>>10, limit>>10)
+	}
+}
+
 // honest posts single events, as a client that comes back when it is told to, until
 // n of them were accepted.
 func (s *site) honest(n int, config *tls.Config) {

@@ -35,13 +35,14 @@ func TestDistinctCredentials(t *testing.T) {
 		}},
 		{"no keys at all", func(to []byte, i int) []byte { return fmt.Appendf(to, "Authorization: Negotiate %d\r\n", i) }},
 	}
+	begin := s.gateway.Peak()
 	for n, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			s.sameSeries(t, 4, fewer()/len(kinds), func(many int) {
 				answers := s.flood(many, func(to []byte, i int) []byte {
 					// Networks, since an attacker with IPv6 has as many addresses as it likes.
 					to = append(to, postHead...)
-					to = fmt.Appendf(to, "X-Forwarded-For: 2001:db8:%x:%x::1\r\n", i>>16, i&0xffff+n<<16)
+					to = fmt.Appendf(to, "X-Forwarded-For: 2001:db8:%x:%x::1\r\n", n<<8|i>>16, i&0xffff)
 					to = k.fields(to, i)
 					return append(to, "Content-Length: 0\r\n\r\n"...)
 				})
@@ -51,7 +52,7 @@ func TestDistinctCredentials(t *testing.T) {
 			})
 		})
 	}
-	s.withinMemory()
+	s.grownBy(begin, requestsGrow)
 	client := &http.Client{Timeout: flushWithin}
 	defer client.CloseIdleConnections()
 	if a := s.postAs(t, client, acme.key(), "/v1/events", `{"type":"a.b"}`); a.status != http.StatusAccepted {
