@@ -79,6 +79,14 @@ faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of e
 measure: build ## Events a second, CPU and memory of the gateway on this machine
 	E2E_BINARY=$(CURDIR)/bin/parquay go -C loadtest/e2e run ./measure $(ARGS)
 
+.PHONY: loadtest
+loadtest: ## Load running gateways and prove what they have stored: ARGS='-n 10000000 -scenario mixed' (docs/loadtest.md)
+	@go run ./loadtest $(ARGS)
+
+.PHONY: bin/parquay-loadtest
+bin/parquay-loadtest:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o $@ ./loadtest
+
 .PHONY: tools
 tools: $(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK),$(call tool,$(t))) ## Install the pinned tools into .cache/bin
 

@@ -26,7 +26,7 @@ type bar struct {
 
 func newBar(out io.Writer, p *scenario.Plan, s *settings) *bar {
 	b := &bar{out: out, terminal: isTerminal(out), events: s.events, duration: s.duration}
-	fmt.Fprintf(out, "run %s: %s, %d connections to each target\n", p.Run, s.scenario, p.Workers())
+	fmt.Fprintf(out, "run %s: %s, %d requests at a time\n", p.Run, s.scenario, p.Workers())
 	return b
 }
 

@@ -5,33 +5,39 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// gatewayBinary is the gateway, built once.
-var gatewayBinary string
+// folder is where the gateway is built, when the first test needs it.
+var folder string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "loadtest-gateway-")
-		if err != nil {
+		var err error
+		if folder, err = os.MkdirTemp("", "loadtest-gateway-"); err != nil {
 			panic(err)
 		}
-		defer os.RemoveAll(dir)
-		gatewayBinary = filepath.Join(dir, "parquay")
-		build := exec.Command("go", "build", "-o", gatewayBinary, "../cmd/parquay")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			panic(err)
-		}
+		defer os.RemoveAll(folder)
 		return m.Run()
 	}())
 }
+
+// gatewayBinary is the gateway, built once.
+var gatewayBinary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(folder, "parquay")
+	output, err := exec.Command("go", "build", "-o", path, "../cmd/parquay").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("build the gateway: %w\n%s", err, output)
+	}
+	return path, err
+})
 
 // gateway is a process of it.
 type gateway struct {
@@ -43,7 +49,11 @@ type gateway struct {
 // start starts a gateway in a folder, on free ports unless env says otherwise.
 func start(t *testing.T, dir string, env ...string) *gateway {
 	t.Helper()
-	g := &gateway{cmd: exec.Command(gatewayBinary), ended: make(chan struct{})}
+	binary, err := gatewayBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{cmd: exec.Command(binary), ended: make(chan struct{})}
 	g.cmd.Dir = dir
 	g.cmd.Env = append([]string{
 		"PARQUAY_LISTEN=127.0.0.1:0", "PARQUAY_ADMIN_LISTEN=127.0.0.1:0", "PARQUAY_LOG_FORMAT=json", "PARQUAY_FLUSH_INTERVAL=1s",

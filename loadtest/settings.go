@@ -79,7 +79,7 @@ func (s *settings) define(set *flag.FlagSet) {
 	set.DurationVar(&s.duration, "duration", 0, "how long to send; with -n, whichever comes first. With -curve day it is how long the day takes")
 	set.Float64Var(&s.rate, "rate", 0, "events a second, sent on schedule whatever the answers take; 0 sends the next body when one is answered")
 	set.Var(&s.batch, "batch", "events of a body, `N` or a range as 1-1000")
-	set.IntVar(&s.connections, "connections", 8, "connections to each target; each has one request at a time")
+	set.IntVar(&s.connections, "connections", 8, "requests at a time; each has its own connection to each target")
 	set.StringVar(&s.encoding, "encoding", "identity", "of the bodies: "+strings.Join(scenario.Encodings(), ", "))
 	set.StringVar(&s.curve, "curve", "flat", "how the rate changes: flat or day")
 	set.IntVar(&s.tenants, "tenants", 1, "how many tenants send; more than one needs -keys, whose first ones they are")
