@@ -108,7 +108,12 @@ func (p *pageWriter) writeData(c *chunk, entries, nulls int) {
 func (p *pageWriter) begin(t format.PageType) compact {
 	// Even a page that does not shrink is compressed: there are readers, parquet-go
 	// is one, that take a column's codec in all row groups from the first.
-	p.packed = p.zstd.EncodeAll(p.raw, p.packed[:0])
+	p.packed = p.packed[:0]
+	if len(p.raw) < minCompressed {
+		p.packed = appendStored(p.packed, p.raw)
+	} else {
+		p.packed = p.zstd.EncodeAll(p.raw, p.packed)
+	}
 	h := compact{b: p.out}
 	h.i32(1, int32(t))
 	h.i32(2, int32(len(p.raw)))
@@ -124,6 +129,22 @@ func (p *pageWriter) end(c *chunk, h compact) {
 	c.plainSize += int64(n + len(p.raw))
 	c.size += int64(n + len(p.packed))
 	p.raw = p.raw[:0]
+}
+
+// minCompressed is the size from which pages are worth the three microseconds that
+// compression takes at least. Most of those below are numbers of a small dictionary's
+// values, which it does not shrink.
+const minCompressed = 128
+
+// appendStored appends a zstd frame of one block that is not compressed (RFC 8878,
+// section 3.1.1), of less than 256 bytes.
+func appendStored(dst, raw []byte) []byte {
+	const lastBlock = 1
+	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd) // magic
+	dst = append(dst, 1<<5, byte(len(raw)))   // the content's size is all that is known of it
+	block := len(raw)<<3 | lastBlock
+	dst = append(dst, byte(block), byte(block>>8), byte(block>>16))
+	return append(dst, raw...)
 }
 
 // writeFilter appends a bloom filter.

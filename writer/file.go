@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
-
 	"parquay/schema"
 )
 
@@ -180,47 +178,30 @@ func (f *Output) endLocked(info *Info) error {
 	return f.body.finish()
 }
 
-// checkLocked reads the file as a stranger would, and expects to find what was
-// meant to be written: what the file says of itself, and every row's time. The
-// times are counted out of the pages, whose checksums that verifies, since what a
-// footer declares is only what its writer believes.
+// checkLocked reads the file from wherever it is, and expects to find what was meant
+// to be written: what the file says of itself, and every row's time.
 func (f *Output) checkLocked(want Info) (rows int64, err error) {
+	r, ok := f.writer.readbacks.Get().(*readback)
+	if !ok {
+		if r, err = newReadback(); err != nil {
+			return 0, err
+		}
+	}
+	defer f.writer.readbacks.Put(r)
 	c := f.body.content()
 	defer func() {
 		if e := c.Close(); err == nil && e != nil {
 			err = fmt.Errorf("read back: %w", e)
 		}
 	}()
-	file, got, err := openInfo(c, c.Size())
+	got, err := r.read(c, c.Size(), f.layout, want.metadata())
 	if err != nil {
 		return 0, fmt.Errorf("read back: %w", err)
 	}
-	found := want
-	found.Rows, found.MinTime, found.MaxTime, err = countTimes(file, f.layout.time)
-	if err != nil {
-		return 0, fmt.Errorf("read back: %w", err)
+	if got.rows != want.Rows || !micros(got.low).Equal(want.MinTime) || !micros(got.high).Equal(want.MaxTime) {
+		return 0, fmt.Errorf("read back %d rows from %s to %s, wrote %+v", got.rows, micros(got.low), micros(got.high), want)
 	}
-	if got != want || found != want {
-		return 0, fmt.Errorf("read back %+v with %d rows from %s to %s, wrote %+v",
-			got, found.Rows, found.MinTime, found.MaxTime, want)
-	}
-	return found.Rows, nil
-}
-
-// countTimes reads the values of a file's time column, a leaf without levels.
-func countTimes(f *parquet.File, leaf int) (rows int64, earliest, latest time.Time, err error) {
-	low, high := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, g := range f.RowGroups() {
-		_, err := readColumn(g.ColumnChunks()[leaf], 0, func(_ int64, v parquet.Value) error {
-			low, high = min(low, v.Int64()), max(high, v.Int64())
-			rows++
-			return nil
-		})
-		if err != nil {
-			return 0, time.Time{}, time.Time{}, err
-		}
-	}
-	return rows, micros(low), micros(high), nil
+	return got.rows, nil
 }
 
 func (f *Output) infoLocked() Info {

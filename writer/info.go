@@ -66,17 +66,11 @@ func (i *Info) metadata() []format.KeyValue {
 // ReadInfo opens a Parquet file and returns what it says of itself. The rows are
 // those that its row groups declare. The error is [ErrInfo] where the metadata is
 // missing or contradicts itself.
-func ReadInfo(r io.ReaderAt, size int64) (Info, error) {
-	_, info, err := openInfo(r, size)
-	return info, err
-}
-
-// openInfo is ReadInfo, and gives the open file as well.
-func openInfo(r io.ReaderAt, size int64) (f *parquet.File, info Info, err error) {
+func ReadInfo(r io.ReaderAt, size int64) (info Info, err error) {
 	defer recoverInto(&err)
-	f, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, Info{}, fmt.Errorf("%w: %w", ErrInfo, err)
+		return Info{}, fmt.Errorf("%w: %w", ErrInfo, err)
 	}
 	m := metaReader{file: f}
 	info = Info{
@@ -92,16 +86,16 @@ func openInfo(r io.ReaderAt, size int64) (f *parquet.File, info Info, err error)
 		Version: m.text(metaVersion),
 	}
 	if m.err != nil {
-		return nil, Info{}, fmt.Errorf("%w: %w", ErrInfo, m.err)
+		return Info{}, fmt.Errorf("%w: %w", ErrInfo, m.err)
 	}
 	rows := int64(0)
 	for _, g := range f.RowGroups() {
 		rows += g.NumRows()
 	}
 	if rows != info.Rows || rows != f.NumRows() {
-		return nil, Info{}, fmt.Errorf("%w: its row groups have %d rows, its footer %d, its metadata %d", ErrInfo, rows, f.NumRows(), info.Rows)
+		return Info{}, fmt.Errorf("%w: its row groups have %d rows, its footer %d, its metadata %d", ErrInfo, rows, f.NumRows(), info.Rows)
 	}
-	return f, info, nil
+	return info, nil
 }
 
 // metaReader reads metadata and keeps the first error.

@@ -1,37 +1,152 @@
 package writer
 
 import (
+	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"parquay/schema"
 )
 
-// Close finds a row group whose times are not what was encoded, though its footer
-// is right: the rows are counted in the pages (I4).
-func TestCloseReadsThePages(t *testing.T) {
+// Close finds a file that has not the rows it should have, whether its pages, its
+// footer or its end are to blame (I4).
+func TestCloseReadsTheFile(t *testing.T) {
 	table := kindsTable(t)
 	b := batchOf(table, repeat(edgeRows(), 50)...)
 	w := newRig(t, nil)
-	for _, harm := range []bool{false, true} {
+	times := func(f *Output, group int) (placedGroup, *chunk) {
+		g := f.groups[group]
+		return g, &g.chunks[f.layout.time]
+	}
+	for _, c := range []struct {
+		name string
+		harm func(f *Output)
+	}{
+		{"", func(*Output) {}},
+		{"the last byte of the times' last page", func(f *Output) {
+			g, c := times(f, 0)
+			f.body.memory[g.offset+c.data+c.size-1] ^= 1
+		}},
+		{"a bit of the second row group's times", func(f *Output) {
+			g, c := times(f, 1)
+			f.body.memory[g.offset+c.data+c.size/2] ^= 0x10
+		}},
+		{"a row group is not in the footer", func(f *Output) { f.groups = f.groups[:1] }},
+		{"a row group is there twice", func(f *Output) { f.groups[1] = f.groups[0] }},
+		{"a row group of one row less", func(f *Output) { f.groups[0].rows--; f.groups[1].rows++ }},
+		{"a row that nobody wrote", func(f *Output) { f.rows++ }},
+		{"an entry more", func(f *Output) { _, c := times(f, 0); c.entries++ }},
+		{"an earlier time", func(f *Output) { f.groups[0].minTime-- }},
+		{"a later time", func(f *Output) { f.groups[1].maxTime++ }},
+		{"times somewhere else", func(f *Output) { _, c := times(f, 1); c.data++ }},
+		{"times beyond the end", func(f *Output) { _, c := times(f, 1); c.size = 1 << 40 }},
+		{"another column in their place", func(f *Output) {
+			f.groups[0].chunks[f.layout.time] = f.groups[0].chunks[f.layout.time-1]
+		}},
+		{"a leaf less", func(f *Output) { f.groups[0].chunks = f.groups[0].chunks[:5] }},
+		{"it begins otherwise", func(f *Output) { f.body.memory[0] = 'p' }},
+	} {
 		f, err := w.Create(testID(table.Name()), table)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Append(t.Context(), []*schema.Batch{b}); err != nil {
-			t.Fatal(err)
+		for range 2 {
+			if err := f.Append(t.Context(), []*schema.Batch{b}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		g := f.groups[0]
-		c := g.chunks[f.layout.time]
-		if harm {
-			f.body.memory[g.offset+c.data+c.size-1] ^= 1 // the last byte of its last page
-		}
+		c.harm(f)
 		rows, err := f.Close(t.Context())
-		if (err != nil) != harm {
-			t.Errorf("harmed: %v; Close() = %d, %v", harm, rows, err)
+		if (err == nil) != (c.name == "") {
+			t.Errorf("%s: Close() = %d, %v", c.name, rows, err)
 		}
-		if !harm && rows != int64(b.Rows) {
-			t.Errorf("Close() = %d rows of %d", rows, b.Rows)
+		if c.name == "" && rows != 2*int64(b.Rows) {
+			t.Errorf("Close() = %d rows of %d", rows, 2*b.Rows)
 		}
+		f.body.memory = nil
 		f.Discard()
 	}
+}
+
+// What a table says of its times is how they are read back.
+func TestCloseReadsTimesOfEveryEncoding(t *testing.T) {
+	for _, encoding := range []string{"delta", "plain", "dictionary"} {
+		document := fmt.Sprintf(`{"type":"object","properties":{"at":{"type":"string","format":"date-time","x-role":"time","x-encoding":%q}}}`, encoding)
+		table, err := schema.Compile("t", []byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, distinct := range []int{1, 3, 300} { // of which a dictionary takes the first two
+			columns := schema.NewColumns(table)
+			const n = 301 // no multiple of 8
+			for i := range n {
+				for c, column := range table.Columns() {
+					switch {
+					case c == table.TimeColumn():
+						columns.SetInt64(c, testTime(int64(i%distinct)))
+					case column.Required && column.Kind == schema.String:
+						columns.SetString(c, fmt.Sprint(i))
+					case column.Required:
+						columns.SetInt64(c, testTime(int64(i)))
+					}
+				}
+				columns.EndRow()
+			}
+			w := newRig(t, nil)
+			data := w.write(t, table, []*schema.Batch{{Table: table, Tenant: "acme", Hour: testHour, Rows: n, Bytes: columns.AppendTo(nil)}})
+			l, err := newLayout(table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := ReadInfo(bytes.NewReader(data), int64(len(data)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := newReadback()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.read(bytes.NewReader(data), int64(len(data)), l, info.metadata())
+			want := found{rows: n, low: testTime(0), high: testTime(int64(distinct - 1))}
+			if err != nil || got != want {
+				t.Errorf("%s, %d distinct times: read %+v, %v; want %+v", encoding, distinct, got, err, want)
+			}
+			info.Window++
+			if _, err := r.read(bytes.NewReader(data), int64(len(data)), l, info.metadata()); err == nil || !strings.Contains(err.Error(), "metadata") {
+				t.Errorf("%s: a file of another window was read: %v", encoding, err)
+			}
+		}
+	}
+}
+
+// FuzzReadBack reads files that nobody wrote: errors are fine; panics, rows without
+// bytes and endless reading are not.
+func FuzzReadBack(f *testing.F) {
+	table := kindsTable(f)
+	data := newRig(f, nil).write(f, table, []*schema.Batch{batchOf(table, edgeRows()[:2]...)})
+	l, err := newLayout(table)
+	if err != nil {
+		f.Fatal(err)
+	}
+	info, err := ReadInfo(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	r, err := newReadback()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := r.readFooter(bytes.NewReader(b), int64(len(b))); err == nil {
+			_, _ = r.parseFooter(l, info.metadata())
+		}
+		if h, body, err := cutPage(b); err == nil && (h.length > len(b) || len(body) > h.length) {
+			t.Errorf("a page of %d bytes in %d", h.length, len(b))
+		}
+		if got, err := r.read(bytes.NewReader(b), int64(len(b)), l, info.metadata()); err == nil && got.rows > int64(len(b)) {
+			t.Errorf("%d rows in %d bytes", got.rows, len(b))
+		}
+	})
 }

@@ -65,7 +65,8 @@ type Writer struct {
 	spool *spool
 	turns *semaphore.Weighted // one an encoder
 
-	footers sync.Pool // of *footer
+	footers   sync.Pool // of *footer
+	readbacks sync.Pool // of *readback
 
 	mu struct {
 		sync.Mutex
