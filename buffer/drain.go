@@ -5,6 +5,7 @@ package buffer
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -179,14 +180,15 @@ func (t *tenant) relieve(ctx context.Context) {
 	case t.used.Load() <= limit/2:
 		return
 	}
-	parts := make([]*partition, 0, len(t.parts))
 	pending := int64(0)
 	for _, p := range t.parts {
-		parts = append(parts, p)
 		pending += p.bytes
 	}
-	slices.SortFunc(parts, func(a, b *partition) int { return cmp.Compare(b.bytes, a.bytes) })
-	for _, p := range parts {
+	if pending <= wait {
+		return // as most times for a tenant that is refused again and again
+	}
+	byBytes := func(a, b *partition) int { return cmp.Compare(b.bytes, a.bytes) }
+	for _, p := range slices.SortedFunc(maps.Values(t.parts), byBytes) {
 		if pending <= wait {
 			return
 		}

@@ -26,8 +26,8 @@ type Placement struct {
 // ErrUnknownReceipt for a frame without rows of the tenant (I8), for one that was
 // stored too long ago to be remembered, and for one that another process has
 // stored. Rows that an earlier process has left in the journal of this one are
-// known: until their window was read for the first time, every frame of it counts
-// as pending.
+// known. Every frame of a window in the journal counts as pending, whoever asks,
+// while nothing is remembered of it: it was not read yet, or there was no room.
 func (b *Buffer) Lookup(tenant string, r Receipt) (Placement, error) {
 	p, _, err := b.lookup(tenant, r)
 	return p, err
@@ -63,7 +63,7 @@ func (b *Buffer) lookup(tenant string, r Receipt) (p Placement, finished <-chan 
 	case found == absent:
 	case finished != nil:
 		return Placement{}, finished, nil
-	case finished == nil && found == stored:
+	case found == stored:
 		return Placement{Stored: true, Files: files}, nil, nil
 	}
 	return Placement{}, nil, ErrUnknownReceipt
