@@ -34,9 +34,6 @@ func (p *pipeline) run(n int, request func(to []byte, i int) []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := c.SetDeadline(time.Now().Add(flushWithin)); err != nil {
-			return errors.Join(err, c.Close())
-		}
 		in := bufio.NewReaderSize(c, 64<<10)
 		open := true
 		for open && done < n && err == nil {
@@ -44,6 +41,9 @@ func (p *pipeline) run(n int, request func(to []byte, i int) []byte) error {
 			last := min(done+ahead, n)
 			for i := done; i < last; i++ {
 				buffer = request(buffer, i)
+			}
+			if err := c.SetDeadline(time.Now().Add(flushWithin)); err != nil {
+				return errors.Join(err, c.Close())
 			}
 			_, _ = c.Write(buffer) // a connection that is closed meanwhile still has answers to read
 			for open && done < last && err == nil {
