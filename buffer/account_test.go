@@ -53,6 +53,8 @@ func TestAccountsAddUp(t *testing.T) {
 	}
 	cfg := config(t, vfs.OS{}, dir, files)
 	cfg.WindowBytes = 32 << 10
+	now := time.Now()
+	cfg.Now = func() time.Time { return now } // in one hour, so that it is known what is late
 	g = start(t, cfg)
 	stop, watched := make(chan struct{}), make(chan int)
 	go func() {
@@ -75,7 +77,7 @@ func TestAccountsAddUp(t *testing.T) {
 		posting.Go(func() {
 			for j := range 100 {
 				tenant := []string{"acme", "bolt"}[(i+j)%2]
-				b := batch(tenant, hourOf(time.Now())-int64(j%2), 3, 100) // every second one is late
+				b := batch(tenant, hourOf(now)-int64(j%2), 3, 100) // every second one is late
 				g.mustPost(b, rejected(tenant, 1))
 			}
 		})
@@ -110,6 +112,22 @@ func TestAccountsAddUp(t *testing.T) {
 	}
 	if late != 600 {
 		t.Errorf("%d events are late, want half of all", late)
+	}
+}
+
+// TestLate: an event is late from the moment on at which its hour has ended.
+func TestLate(t *testing.T) {
+	for at, late := range map[time.Duration]int64{
+		0: 0, time.Hour - 1: 0, time.Hour: 3, -1: 0,
+	} {
+		begins := time.Unix(100*3600, 0)
+		batches := []*schema.Batch{batch("acme", 100, 3, 0), rejected("acme", 1)}
+		if n, want := count(batches, hourOf(begins.Add(at))), (tally{3, 1, late}); n != want {
+			t.Errorf("%v after the hour began: %+v, want %+v", at, n, want)
+		}
+	}
+	if h := hourOf(time.Unix(-1, 0)); h != -1 {
+		t.Errorf("the second before the epoch is in hour %d", h)
 	}
 }
 
