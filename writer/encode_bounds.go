@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"github.com/parquet-go/parquet-go/format"
 
@@ -31,61 +32,55 @@ func (e *encoder) findBounds(c *chunk, l *leaf) bounds {
 	if s.n == 0 || l.part != whole {
 		return bounds{}
 	}
+	if c.encoding == format.RLEDictionary {
+		s = &e.dict.distinct // which are all there are
+	}
 	from := len(e.bounds)
-	var low, high int
 	switch l.kind {
 	case schema.String:
-		low, high = e.extremes(c, s.precedes)
-		if len(s.string(low)) > maxBoundBytes || len(s.string(high)) > maxBoundBytes {
+		low, high := s.extremeStrings()
+		if low.len() > maxBoundBytes || high.len() > maxBoundBytes {
 			return bounds{}
 		}
-		e.bounds = append(e.bounds, s.string(low)...)
-		e.bounds = append(e.bounds, s.string(high)...)
-		return bounds{true, from, from + len(s.string(low)), len(e.bounds)}
+		e.bounds = append(e.bounds, s.text[low.from:low.to]...)
+		e.bounds = append(e.bounds, s.text[high.from:high.to]...)
+		return bounds{true, from, from + low.len(), len(e.bounds)}
 	case schema.Double:
 		return e.doubleBounds()
 	}
-	low, high = e.extremes(c, func(i, j int) bool { return s.ints[i] < s.ints[j] })
+	low, high := 0, 0
+	for i, v := range s.ints {
+		if v < s.ints[low] {
+			low = i
+		} else if v > s.ints[high] {
+			high = i
+		}
+	}
 	e.bounds = s.appendPlain(e.bounds, l, low, low+1)
 	cut := len(e.bounds)
 	e.bounds = s.appendPlain(e.bounds, l, high, high+1)
 	return bounds{true, from, cut, len(e.bounds)}
 }
 
-// extremes returns the positions of the smallest and the largest value. Those of a
-// dictionary are all there are. The largest is looked for first, since ids of rows in
-// the order of time mostly grow.
-func (e *encoder) extremes(c *chunk, less func(i, j int) bool) (low, high int) {
-	look := func(i int) {
-		if less(high, i) {
-			high = i
-		} else if less(i, low) {
-			low = i
+// extremeStrings returns the smallest and the largest string. Nearly all are between
+// the two found before by their first 16 bytes.
+func (s *values) extremeStrings() (low, high span) {
+	var low1, low2, high1, high2 uint64
+	for i, p := range s.spans {
+		first, second := head(s.text, p)
+		first, second = bits.ReverseBytes64(first), bits.ReverseBytes64(second)
+		if i > 0 && (first > low1 || first == low1 && second > low2) && (first < high1 || first == high1 && second < high2) {
+			continue
 		}
-	}
-	if c.encoding == format.RLEDictionary {
-		for _, i := range e.dict.first {
-			look(int(i))
+		text := s.text[p.from:p.to]
+		if i == 0 || bytes.Compare(text, s.text[low.from:low.to]) < 0 {
+			low, low1, low2 = p, first, second
 		}
-		return low, high
-	}
-	for i := range e.values.n {
-		look(i)
+		if i == 0 || bytes.Compare(text, s.text[high.from:high.to]) > 0 {
+			high, high1, high2 = p, first, second
+		}
 	}
 	return low, high
-}
-
-// precedes compares two strings, most of which differ in their first 16 bytes.
-func (s *values) precedes(i, j int) bool {
-	a, b := s.string(i), s.string(j)
-	for n := 0; n < 2 && len(a) >= 8 && len(b) >= 8; n++ {
-		x, y := binary.BigEndian.Uint64(a), binary.BigEndian.Uint64(b)
-		if x != y {
-			return x < y
-		}
-		a, b = a[8:], b[8:]
-	}
-	return bytes.Compare(a, b) < 0
 }
 
 // doubleBounds follows the format's rules for floating point: no bounds where a

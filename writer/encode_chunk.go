@@ -54,10 +54,9 @@ func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
 	c.encoding = e.choose(l)
 	c.bounds = e.findBounds(c, l)
 	if c.encoding == format.RLEDictionary {
-		for _, i := range e.dict.first {
-			e.page.raw = s.appendPlain(e.page.raw, l, int(i), int(i)+1)
-		}
-		e.page.writeDictionary(c, len(e.dict.first))
+		n := e.dict.distinct.n
+		e.page.raw = e.dict.distinct.appendPlain(e.page.raw, l, 0, n)
+		e.page.writeDictionary(c, n)
 	}
 	return e.encodePages(c, l, max(ceilDiv(e.plainSize(c, l), pageBytes), 1))
 }
@@ -92,8 +91,7 @@ func (e *encoder) plainSize(c *chunk, l *leaf) int {
 	size := len(s.defs)/8 + len(s.reps)/8
 	switch {
 	case c.encoding == format.RLEDictionary:
-		distinct := len(e.dict.first)
-		return size + e.dict.size + s.n*bits.Len(uint(distinct-1))/8
+		return size + e.dict.size + s.n*bits.Len(uint(e.dict.distinct.n-1))/8
 	case l.kind == schema.String:
 		return size + s.size + s.n
 	case l.kind == schema.Bool:

@@ -277,7 +277,7 @@ func TestDictionaryStaysWithinItsPage(t *testing.T) {
 	for i := range s.n {
 		copy(s.text[s.spans[i].from:], "0000")
 	}
-	if !d.build(&s, l) || len(d.first) != 1 {
+	if !d.build(&s, l) || d.distinct.n != 1 {
 		t.Error("no dictionary of one value")
 	}
 }

@@ -5,7 +5,6 @@ package writer
 
 import (
 	"bytes"
-	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
@@ -17,12 +16,12 @@ import (
 // dictionary numbers the distinct values of a column chunk in the order of their
 // first appearance, so that the same rows always give the same bytes.
 type dictionary struct {
-	seed    seed    // of the table only: no number depends on it
-	slots   []slot  // open addressing; the length is a power of two
-	indexes []int32 // for each value its number
-	first   []int32 // for each number the position of its first value,
-	keys    []id    // and what tells it from others
-	size    int     // of the distinct values in plain encoding
+	seed     seed    // of the table only: no number depends on it
+	slots    []slot  // open addressing; the length is a power of two
+	indexes  []int32 // for each value its number
+	distinct values  // for each number its value,
+	keys     []id    // and what tells it from others
+	size     int     // of the distinct values in plain encoding
 }
 
 type slot struct {
@@ -47,10 +46,10 @@ const (
 	minSlots           = 64
 )
 
-// reset empties the dictionary for n values.
-func (d *dictionary) reset(n int) {
-	d.indexes, d.first, d.keys = slices.Grow(d.indexes[:0], n), d.first[:0], d.keys[:0]
-	d.size = 0
+// reset empties the dictionary for n values of a text.
+func (d *dictionary) reset(n int, text []byte) {
+	d.indexes, d.keys, d.size = slices.Grow(d.indexes[:0], n)[:n], d.keys[:0], 0
+	d.distinct = values{text: text, ints: d.distinct.ints[:0], spans: d.distinct.spans[:0]}
 	d.resize(minSlots)
 }
 
@@ -79,16 +78,25 @@ func (d *dictionary) build(s *values, l *leaf) bool {
 	if l.kind == schema.String {
 		plain = s.size
 	}
-	numbers := s.n * bits.Len(uint(len(d.first)-1)) / 8
+	numbers := s.n * bits.Len(uint(d.distinct.n-1)) / 8
 	return d.size/2+numbers < plain/2
 }
 
 // number numbers the values, unless more than every second one is new or the
 // distinct ones exceed a dictionary page.
 func (d *dictionary) number(s *values, l *leaf) bool {
-	d.reset(s.n)
+	d.reset(s.n, s.text)
 	for i := range s.n {
-		if !d.add(s, l, i) || len(d.first) > s.n/2 {
+		k, size := d.seed.identify(s, l, i)
+		hash := d.seed.hash(k)
+		// Nearly all are found at once.
+		slot := d.slots[int(hash)&(len(d.slots)-1)]
+		if slot.hash == hash && slot.index != 0 && d.keys[slot.index-1] == k && k.len <= maxShort {
+			d.indexes[i] = slot.index - 1
+			continue
+		}
+		d.indexes[i] = d.find(s, i, k, size)
+		if d.distinct.n > s.n/2 || d.size > maxDictionaryBytes {
 			return false
 		}
 	}
@@ -107,9 +115,11 @@ const (
 // number of distinct values is estimated from how many of a sample were seen once and
 // how many twice (Chao's estimator, which errs to the low side).
 func (d *dictionary) promises(s *values, l *leaf) bool {
-	d.reset(sampleSize)
+	d.reset(0, s.text)
+	var seen [sampleSize]uint16
+	once, twice := 0, 0
 	for i := range uint64(sampleSize) {
-		if i == 2*fewValues && len(d.first) < fewValues {
+		if i == 2*fewValues && d.distinct.n < fewValues {
 			return true
 		}
 		// Places by chance, which are always the same: values that come in rounds are
@@ -117,13 +127,8 @@ func (d *dictionary) promises(s *values, l *leaf) bool {
 		x := i * golden
 		x = (x ^ x>>29) * golden
 		place, _ := bits.Mul64(x, uint64(s.n))
-		if !d.add(s, l, int(place)) {
-			return false
-		}
-	}
-	var seen [sampleSize]uint16
-	once, twice := 0, 0
-	for _, number := range d.indexes {
+		k, size := d.seed.identify(s, l, int(place))
+		number := d.find(s, int(place), k, size)
 		switch seen[number]++; seen[number] {
 		case 1:
 			once++
@@ -133,56 +138,38 @@ func (d *dictionary) promises(s *values, l *leaf) bool {
 			twice--
 		}
 	}
-	distinct := len(d.first) + once*(once-1)/(2*(twice+1))
-	return distinct <= s.n/2 && distinct/len(d.first)*d.size <= maxDictionaryBytes
+	distinct := d.distinct.n + once*(once-1)/(2*(twice+1))
+	return distinct <= s.n/2 && distinct/d.distinct.n*d.size <= maxDictionaryBytes
 }
 
 // golden is 2^64 divided by the golden ratio.
 const golden = 0x9e3779b97f4a7c15
 
-// add appends the number of the value at position i. It returns false when the
-// dictionary becomes too large.
-func (d *dictionary) add(s *values, l *leaf, i int) bool {
-	var k id
-	size := width(l.physical)
-	if l.kind == schema.String {
-		k = d.seed.id(s.text, s.spans[i])
-		size = 4 + k.len
-	} else {
-		k.low = uint64(s.ints[i])
-	}
+// find returns the number of the value at position i, which has that id and size.
+func (d *dictionary) find(s *values, i int, k id, size int) int32 {
 	hash := d.seed.hash(k)
-	slot := d.slots[int(hash)&(len(d.slots)-1)]
-	if slot.hash == hash && slot.index != 0 && d.keys[slot.index-1] == k && k.len <= maxShort {
-		d.indexes = append(d.indexes, slot.index-1)
-		return true
-	}
-	return d.insert(s, i, k, hash, size)
-}
-
-// insert numbers the value at position i, which has that id, hash and size.
-func (d *dictionary) insert(s *values, i int, k id, hash uint32, size int) bool {
 	mask := len(d.slots) - 1
 	at := int(hash) & mask
 	for d.slots[at].index != 0 {
 		if slot := d.slots[at]; slot.hash == hash && d.keys[slot.index-1] == k &&
-			(k.len <= maxShort || bytes.Equal(s.string(i), s.string(int(d.first[slot.index-1])))) {
-			d.indexes = append(d.indexes, slot.index-1)
-			return true
+			(k.len <= maxShort || bytes.Equal(s.string(i), d.distinct.string(int(slot.index-1)))) {
+			return slot.index - 1
 		}
 		at = (at + 1) & mask
 	}
-	if d.size += size; d.size > maxDictionaryBytes {
-		return false
+	if len(s.spans) > 0 {
+		d.distinct.spans = append(d.distinct.spans, s.spans[i])
+	} else {
+		d.distinct.ints = append(d.distinct.ints, s.ints[i])
 	}
-	n := len(d.first)
-	d.indexes = append(d.indexes, int32(n))
-	d.first, d.keys = append(d.first, int32(i)), append(d.keys, k)
-	d.slots[at] = slot{hash, int32(n) + 1}
-	if 2*n > len(d.slots) {
+	d.keys = append(d.keys, k)
+	d.distinct.n++
+	d.size += size
+	d.slots[at] = slot{hash, int32(d.distinct.n)}
+	if 2*d.distinct.n > len(d.slots) {
 		d.resize(4 * len(d.slots))
 	}
-	return true
+	return int32(d.distinct.n) - 1
 }
 
 // seed makes hashes that nobody can foresee: whoever could, would send values that
@@ -196,23 +183,19 @@ func newSeed() seed {
 	return seed{rand.Uint64(), rand.Uint64(), maphash.MakeSeed()}
 }
 
-// id is the id of a string in a text.
-func (s *seed) id(text []byte, p span) id {
-	k := id{len: p.len()}
-	switch {
-	case k.len > maxShort:
-		k.low = maphash.Bytes(s.long, text[p.from:p.to])
-	case k.len >= 8:
-		k.low = binary.LittleEndian.Uint64(text[p.from:])
-		k.high = binary.LittleEndian.Uint64(text[p.to-8:])
-	case k.len >= 4:
-		k.low = uint64(binary.LittleEndian.Uint32(text[p.from:]))
-		k.high = uint64(binary.LittleEndian.Uint32(text[p.to-4:]))
-	case k.len > 0:
-		k.low = uint64(text[p.from])
-		k.high = uint64(text[p.from+uint32(k.len)/2])<<8 | uint64(text[p.to-1])
+// identify returns the id and the size of the value at position i.
+func (s *seed) identify(v *values, l *leaf, i int) (k id, size int) {
+	if l.kind != schema.String {
+		return id{low: uint64(v.ints[i])}, width(l.physical)
 	}
-	return k
+	p := v.spans[i]
+	k.len = p.len()
+	if k.len > maxShort {
+		k.low = maphash.Bytes(s.long, v.text[p.from:p.to])
+	} else {
+		k.low, k.high = head(v.text, p)
+	}
+	return k, 4 + k.len
 }
 
 func (s *seed) hash(k id) uint32 {

@@ -47,6 +47,22 @@ func (p span) len() int { return int(p.to - p.from) }
 
 func (s *values) string(i int) []byte { return s.text[s.spans[i].from:s.spans[i].to] }
 
+// head returns the first 16 bytes of a string, zeros after a shorter one's end, in
+// two little-endian numbers.
+func head(text []byte, p span) (first, second uint64) {
+	var last [16]byte
+	b := &last
+	if int(p.from)+len(last) <= len(text) {
+		b = (*[16]byte)(text[p.from:])
+	} else {
+		copy(last[:], text[p.from:])
+	}
+	n := p.len()
+	first = binary.LittleEndian.Uint64(b[:8]) & (1<<(8*uint(min(n, 8))) - 1)
+	second = binary.LittleEndian.Uint64(b[8:]) & (1<<(8*uint(min(max(n-8, 0), 8))) - 1)
+	return first, second
+}
+
 // gather replaces the values by those of the rows.
 func (s *values) gather(l *leaf, v *schema.Vector, rows []uint32) error {
 	s.entries, s.n, s.level, s.maxDef = len(rows), 0, l.maxDef, l.maxDef
