@@ -219,16 +219,17 @@ func (b *Buffer) watchFailure(ctx context.Context) error {
 	return *b.failure.Load()
 }
 
-// Drain stops admission, commits what waits, ends the window and returns when
-// everything is in the bucket, or when ctx ends: then what is left stays in the
-// journal, and the error says how much. Run must be running; when it ends first,
-// so does Drain.
+// Drain stops admission, commits what waits, ends the window, tries at once what
+// has failed before, and returns when everything is in the bucket, or when ctx
+// ends: then what is left stays in the journal, and the error says how much. Run
+// must be running; when it ends first, so does Drain.
 func (b *Buffer) Drain(ctx context.Context) error {
 	b.stopping.Store(true)
 	b.committer.drain()
 	if err := b.waitFor(ctx, b.committer.done); err != nil {
 		return fmt.Errorf("commit what waits: %w", err)
 	}
+	b.replayer.hurry()
 	err := b.waitFor(ctx, b.nonePending(every))
 	if windows, _ := b.Pending(); windows > 0 {
 		return fmt.Errorf("%d windows (%d bytes) stay in the journal for the next start: %w",

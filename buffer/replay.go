@@ -78,6 +78,16 @@ func (r *replayer) retry(id journal.WindowID, failures int) {
 	signal(r.wake)
 }
 
+// hurry has no window wait any longer after its failures.
+func (r *replayer) hurry() {
+	r.mu.Lock()
+	for i, w := range r.mu.windows {
+		r.mu.windows[i] = retry{id: w.id}
+	}
+	r.mu.Unlock()
+	signal(r.wake)
+}
+
 func (r *replayer) run(ctx context.Context) error {
 	for {
 		next, err := r.next(ctx)

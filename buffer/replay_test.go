@@ -2,12 +2,18 @@ package buffer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
@@ -88,6 +94,39 @@ func (m *stubborn) Quarantine(id journal.WindowID) error {
 		return errors.New("input/output error")
 	}
 	return m.Medium.Quarantine(id)
+}
+
+// TestDrainHurries: a window that waits after many failures is tried again when the
+// gateway stops, which may be the last chance of its rows.
+func TestDrainHurries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := newFakeFiles(t)
+		var full atomic.Bool
+		full.Store(true)
+		files.step = func(int, string, FileID) verdict {
+			if full.Load() {
+				return fails
+			}
+			return done
+		}
+		cfg := config(t, vfs.OS{}, t.TempDir(), files)
+		cfg.WindowBytes = 1
+		g := start(t, cfg)
+		b := batch("acme", 1, 1, 0)
+		g.mustPost(b)
+		for testutil.ToFloat64(g.metrics.FlushFailures) < 10 {
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		full.Store(false)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := g.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		g.finish()
+		once(t, files, b)
+	})
 }
 
 // TestUnreadableAtFirst: frames that a disk gives back only when it is asked again
