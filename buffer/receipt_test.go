@@ -220,6 +220,7 @@ func TestTracesAreBounded(t *testing.T) {
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
 	cfg.Memory = 1 << 20 // of which traces get 32 KiB
 	cfg.WindowBytes = 1
+	cfg.Volatile = true
 	g := start(t, cfg)
 	var receipts []Receipt
 	for i := range 400 {
@@ -262,7 +263,9 @@ func TestEmptyTracesAreBounded(t *testing.T) {
 // TestReceiptsBesideCommits: a receipt is looked for while frames are added to its
 // window.
 func TestReceiptsBesideCommits(t *testing.T) {
-	g := start(t, config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t)))
+	cfg := config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t))
+	cfg.Volatile = true
+	g := start(t, cfg)
 	first := g.mustCommit(batch("acme", 1, 1, 0))
 	var asking sync.WaitGroup
 	stop := make(chan struct{})
@@ -291,6 +294,7 @@ func TestReceiptsBesideCommits(t *testing.T) {
 func TestForgottenTrace(t *testing.T) {
 	cfg := config(t, vfs.OS{}, t.TempDir(), newFakeFiles(t))
 	cfg.Memory = 1 << 20
+	cfg.Volatile = true
 	g := start(t, cfg)
 	first := g.mustCommit(batch("tenant-0", 1, 1, 0))
 	for i := range 400 {
