@@ -115,6 +115,7 @@ func TestCheckAnswer(t *testing.T) {
 		{5, 0, 207, `{"accepted":5,"rejected":0}`, false},
 		{5, 2, 207, `{"accepted":3,"rejected":2,"errors":[]}`, true},
 		{5, 2, 207, `{"accepted":4,"rejected":1,"errors":[]}`, false},
+		{5, 2, 207, `{"accepted":3,"rejected":1,"errors":[]}`, false},
 		{5, 2, 202, `{"accepted":5,"rejected":0}`, false},
 		{5, 5, 422, `{"type":"/problems/events-rejected","accepted":0,"rejected":5}`, true},
 		{5, 5, 207, `{"accepted":0,"rejected":5}`, false},

@@ -179,10 +179,6 @@ func (r *run) length(rate float64) float64 {
 func patient(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		if context.Cause(ctx) != context.DeadlineExceeded && context.Cause(ctx) != context.Canceled {
-			cancel() // a body was refused for good
-			return
-		}
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {

@@ -340,8 +340,13 @@ func TestScheduleKeepsTheMeanRate(t *testing.T) {
 		begin := time.Now()
 		s := &schedule{begin: begin, rate: 1000, curve: curve, length: 60}
 		var last time.Time
+		var hours [24]int // bodies of each hour of the day
 		for range 6000 {
 			last = s.take(10)
+			hours[min(23, int(last.Sub(begin).Seconds()*24/60))]++
+		}
+		if calm := curve == scenario.Flat; calm != (hours[10] < 2*hours[3]) {
+			t.Errorf("%s: the hours have %d bodies", curve, hours)
 		}
 		if took := last.Sub(begin).Seconds(); took < 59 || took > 61 {
 			t.Errorf("%s: 60,000 events at 1,000 a second end after %v s", curve, took)
