@@ -23,6 +23,9 @@ const (
 
 // parseDecimal returns the value of a JSON number times 10^scale.
 func parseDecimal(text string, precision, scale int) (unscaled int64, fault decimalFault) {
+	if x, ok := parsePlainDecimal(text, precision, scale); ok {
+		return x, decimalFits
+	}
 	d, ok := scanDecimal(text)
 	switch {
 	case !ok:
@@ -48,6 +51,36 @@ func parseDecimal(text string, precision, scale int) (unscaled int64, fault deci
 		unscaled = -unscaled
 	}
 	return unscaled, decimalFits
+}
+
+// parsePlainDecimal reads what most numbers are: digits and perhaps a point, not
+// more of them than the column has.
+func parsePlainDecimal(text string, precision, scale int) (unscaled int64, ok bool) {
+	if len(text) > maxPrecision {
+		return 0, false
+	}
+	whole := 0
+	for ; whole < len(text) && text[whole]-'0' <= 9; whole++ {
+		unscaled = unscaled*10 + int64(text[whole]-'0')
+	}
+	if whole == 0 || whole > 1 && text[0] == '0' || whole > precision-scale {
+		return 0, false
+	}
+	if whole < len(text) {
+		end := whole + 1
+		for ; end < len(text) && text[end]-'0' <= 9; end++ {
+			unscaled = unscaled*10 + int64(text[end]-'0')
+		}
+		fraction := end - whole - 1
+		if text[whole] != '.' || end < len(text) || fraction == 0 || fraction > scale {
+			return 0, false
+		}
+		scale -= fraction
+	}
+	for range scale {
+		unscaled *= 10
+	}
+	return unscaled, true
 }
 
 // decimalParts describes a number as an integer of so many digits, neither the
@@ -132,6 +165,9 @@ func parseExponent(text string) (exponent int, ok bool) {
 // parseInt returns the value of a JSON number that is a whole one: 1e3 and 2.0
 // are, as JSON Schema has it, if they have at most 18 digits.
 func parseInt(text string) (x int64, code Code) {
+	if x, ok := parsePlainDecimal(text, maxPrecision, 0); ok {
+		return x, ""
+	}
 	x, err := strconv.ParseInt(text, 10, 64)
 	if err == nil {
 		return x, ""

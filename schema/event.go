@@ -28,6 +28,7 @@ type event struct {
 	earliest int64     // bounds of the event's time
 	latest   int64
 	ids      uuids
+	moments  moments
 
 	serial uint64 // the event's own number
 	keys   keySet
@@ -53,7 +54,7 @@ type event struct {
 type field struct {
 	*Column
 	rule    *rule
-	opening string // the key as it usually stands, with its quotes and colon
+	opening opening
 	vector  *Vector
 	memo    *memo  // strings that the pattern has matched
 	seen    uint64 // the last event that named it
@@ -86,7 +87,7 @@ func (e *event) init(rows *Columns) {
 	for i := range e.fields {
 		e.fields[i] = field{
 			Column: &t.columns[i], rule: &t.rules[i], vector: rows.Vector(i),
-			opening: `"` + t.columns[i].Name + `":`, next: (i + 1) % len(e.fields), // the document's order, to begin with
+			opening: newOpening(t.columns[i].Name), next: (i + 1) % len(e.fields), // the document's order, to begin with
 		}
 		if t.rules[i].pattern != nil {
 			e.fields[i].memo = new(memo)
@@ -125,7 +126,9 @@ func (e *event) begin() {
 	e.serial++
 	e.keys.clear()
 	e.extra = e.extra[:0]
-	e.fault = fault{}
+	if e.fault.code != "" {
+		e.fault = fault{}
+	}
 	e.place, e.at, e.next = outside, nil, &e.first
 	e.depth, e.members, e.scope = 0, 0, 0
 	e.bytes, e.unquoted = 0, e.unquoted[:0]

@@ -12,21 +12,25 @@ const (
 	maxMicros = 253_402_300_800*microsPerSecond - 1
 )
 
-// parseMoment reads a date-time of RFC 3339 with any offset. Digits beyond the
-// microseconds are cut. It is three times as fast as time.Parse, which also lets
-// some through that the RFC does not.
-func parseMoment(s string) (micros int64, ok bool) {
+// moments reads date-times. It remembers the last date, since few events have
+// another one than the event before.
+type moments struct {
+	date [len("2006-01-02")]byte // its text; zeros for none
+	days int64                   // from the epoch to it
+}
+
+// parse reads a date-time of RFC 3339 with any offset. Digits beyond the microseconds
+// are cut. It is three times as fast as time.Parse, which also lets some through that
+// the RFC does not.
+func (m *moments) parse(s string) (micros int64, ok bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
-	century, year := twoDigits(s[0:]), twoDigits(s[2:])
-	month, day := twoDigits(s[5:]), twoDigits(s[8:])
-	hour, minute, second := twoDigits(s[11:]), twoDigits(s[14:]), twoDigits(s[17:])
-	if century|year|month|day|hour|minute|second < 0 {
+	if date := s[:len(m.date)]; date != string(m.date[:]) && !m.readDate(date) {
 		return 0, false
 	}
-	year += 100 * century
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
+	hour, minute, second := twoDigits(s[11:]), twoDigits(s[14:]), twoDigits(s[17:])
+	if hour|minute|second < 0 || hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
 	fraction, zone, ok := parseFraction(s[19:])
@@ -37,8 +41,24 @@ func parseMoment(s string) (micros int64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	seconds := daysSinceEpoch(year, month, day)*86400 + int64(hour*3600+minute*60+second-offset)
+	seconds := m.days*86400 + int64(hour*3600+minute*60+second-offset)
 	return seconds*microsPerSecond + fraction, true
+}
+
+// readDate reads a date whose dashes are in place, and remembers it.
+func (m *moments) readDate(s string) bool {
+	century, year := twoDigits(s[0:]), twoDigits(s[2:])
+	month, day := twoDigits(s[5:]), twoDigits(s[8:])
+	if century|year|month|day < 0 {
+		return false
+	}
+	year += 100 * century
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return false
+	}
+	copy(m.date[:], s)
+	m.days = daysSinceEpoch(year, month, day)
+	return true
 }
 
 // twoDigits reads two digits, or returns a negative number.

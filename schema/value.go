@@ -83,7 +83,7 @@ func (e *event) setText(s string) error {
 		f.vector.setString(e.rows.rows, s)
 		return nil
 	case f.Kind == Timestamp && f.rule.text:
-		micros, ok := parseMoment(s)
+		micros, ok := e.moments.parse(s)
 		if !ok {
 			return e.refuse(CodeFormat, "must be a date-time of RFC 3339, such as 2026-11-23T07:15:30.123Z")
 		}

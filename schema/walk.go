@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -47,9 +48,9 @@ func (e *event) readFields(text []byte, p int) int {
 		if f, p = e.readField(text, p, next); f == nil {
 			p = e.readValue(text, space(text, p))
 		} else if next, p = &f.next, space(text, p); f.Kind == String && byteAt(text, p) == '"' {
-			if p = e.readText(text, p+1, f); p == aside {
-				return aside
-			}
+			p = e.readText(text, p+1, f)
+		} else if f.Kind == StringMap && byteAt(text, p) == '{' {
+			p = e.readPairs(text, p+1, f)
 		} else {
 			e.place, e.at = inEvent, f
 			p = e.readValue(text, p)
@@ -77,19 +78,57 @@ func (e *event) readText(text []byte, p int, f *field) int {
 	} else if s, end = e.readEscaped(text, p, end); end == aside {
 		return aside
 	}
-	if (len(s) < f.least || len(s) > f.most) && f.rule.checkText(s, f.memo) != "" {
+	if !f.allows(s) {
 		return aside
 	}
 	f.vector.setString(e.rows.rows, s)
 	return end
 }
 
+// readPairs reads an object of strings, from behind its brace on, into a StringMap
+// column.
+func (e *event) readPairs(text []byte, p int, f *field) int {
+	e.scope++
+	p = space(text, p)
+	for more := byteAt(text, p) != '}'; more; {
+		var key, value string
+		if key, p = e.readKey(text, p); p == aside || len(key) > MaxKey {
+			return aside
+		}
+		if e.members++; e.members > MaxMembers || !e.keys.add(e.scope, key) {
+			return aside
+		}
+		if p = space(text, p); byteAt(text, p) != '"' {
+			return aside
+		}
+		if value, p = e.readString(text, p); p == aside || !f.allows(value) {
+			return aside
+		}
+		f.vector.addElement(key)
+		f.vector.addElement(value)
+		p = space(text, p)
+		if more = byteAt(text, p) == ','; more {
+			p = space(text, p+1)
+		}
+	}
+	if byteAt(text, p) != '}' {
+		return aside
+	}
+	f.vector.endElements(e.rows.rows)
+	return p + 1
+}
+
+// allows says whether a string satisfies the field's rule.
+func (f *field) allows(s string) bool {
+	return f.least <= len(s) && len(s) <= f.most || f.rule.checkText(s, f.memo) == ""
+}
+
 // readField reads a key and its colon. It returns the field that the key names, nil
 // for one that no column is for.
 func (e *event) readField(text []byte, p int, next *int) (*field, int) {
 	f := &e.fields[*next]
-	if n := p + len(f.opening); n <= len(text) && string(text[p:n]) == f.opening {
-		p = n
+	if f.opening.begins(text, p) {
+		p += len(f.opening.text)
 	} else {
 		var key string
 		if key, p = e.readKey(text, p); p == aside {
@@ -111,6 +150,39 @@ func (e *event) readField(text []byte, p int, next *int) (*field, int) {
 	f.seen = e.serial
 	e.members++
 	return f, p
+}
+
+// opening is a key as it usually stands, with its quotes and colon.
+type opening struct {
+	text       string
+	head, tail uint64 // the first and last eight bytes
+	mask       uint64 // of the head: what a shorter text has of it
+}
+
+func newOpening(key string) opening {
+	o := opening{text: `"` + key + `":`, mask: math.MaxUint64}
+	word := []byte(o.text + "\x00\x00\x00\x00\x00\x00\x00\x00")
+	o.head = binary.LittleEndian.Uint64(word)
+	if n := len(o.text); n < 8 {
+		o.mask >>= 8 * (8 - n)
+	} else {
+		o.tail = binary.LittleEndian.Uint64(word[n-8:])
+	}
+	return o
+}
+
+// begins says whether the text goes on with it at p. Most keys are compared as one
+// word or two; at the text's end it may say no.
+func (o *opening) begins(text []byte, p int) bool {
+	end := p + len(o.text)
+	if p+8 > len(text) || end > len(text) || binary.LittleEndian.Uint64(text[p:])&o.mask != o.head {
+		return false
+	}
+	if len(o.text) <= 8 {
+		return true
+	}
+	return binary.LittleEndian.Uint64(text[end-8:]) == o.tail &&
+		(len(o.text) <= 16 || string(text[p+8:end-8]) == o.text[8:len(o.text)-8])
 }
 
 // readKey reads a key and its colon.

@@ -71,6 +71,7 @@ var orderly = []string{
 	`{"x":[true,false,null,"",{"y":-0.10E+2}],"s":"a","b":false,"m":{},"a":[],"e":null}`,
 	`{"s":"\u00e9\n\"\/","\u0065":"\u0078","m":{"\\":"\ud83d\ude00"},"\t":"\b\f"}`,
 	`{"s":"a","\u0079":1,"\u007a":{"\u0079":1,"\u007a":"\u0063"}}`,
+	`{"x":{"k":1},"s":"a","m":{"k":"v"}}`,
 	`{"s":"häßlich€","m":{"ключ":"😀"},"x":"é"}`,
 	`{"b":false,"s":"12345678","m":{"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":"","j":"","k":""}}`,
 }
@@ -125,6 +126,29 @@ func TestRoads(t *testing.T) {
 	}
 	r = newRoads(compile(t, fuzzed), Limits{MaxEvent: 1 << 20})
 	compare(`{`, many.String(), `"s":"a"}`) // one too many
+	pairs := strings.ReplaceAll(many.String(), "0,", `"",`)
+	compare(`{"s":"a","m":{`, pairs, strings.ReplaceAll(pairs, "x", "y"), strings.ReplaceAll(pairs, "x", "z"), `"":""}}`)
+}
+
+// TestRoadsKeys has columns whose names differ in few places, each expected where the
+// other stands.
+func TestRoadsKeys(t *testing.T) {
+	names := []string{
+		"a", "b", "abcde", "abcdf", "abcdefgh1", "abcdefgh2", "bbcdefgh2",
+		"first_name_of_one_column", "first_name_of_two_column", "first_name_of_two_columns", "first_name_of_two",
+	}
+	properties := make([]string, len(names))
+	for i, name := range names {
+		properties[i] = `"` + name + `": {"type": "string"}`
+	}
+	r := newRoads(compile(t, `{"type": "object", "properties": {`+strings.Join(properties, ",")+`}}`), fuzzLimits)
+	for _, a := range names {
+		for _, b := range names {
+			for _, c := range names {
+				r.compare(t, fmt.Appendf(nil, `{"%s":"1","%s":"2"}{"%[1]s":"1","%[3]s":"2"}`, a, b, c))
+			}
+		}
+	}
 }
 
 // TestRoadsOfSamples has ordinary events of the built-in table take both roads. In
