@@ -19,11 +19,12 @@ import (
 func TestPages(t *testing.T) {
 	table := kindsTable(t)
 	var rows []row
+	const text = pageBytes / 250
 	for i := range 600 {
-		r := incompressible(i, 4000)
+		r := incompressible(i, text)
 		var tags []string
 		for j := range i % 7 {
-			tags = append(tags, strings.Repeat(string(rune('a'+j)), 1000)+r["plain"].(string)[:500])
+			tags = append(tags, strings.Repeat(string(rune('a'+j)), text/4)+r["plain"].(string)[:text/8])
 		}
 		if i%5 > 0 {
 			r["tags"] = append([]string{}, tags...)
@@ -62,7 +63,7 @@ func TestPageHeaders(t *testing.T) {
 	table := kindsTable(t)
 	rows := repeat(edgeRows(), 100)
 	for i := range rows {
-		rows[i]["tags"] = []string{strings.Repeat("x", 9000), fmt.Sprint(i)}
+		rows[i]["tags"] = []string{strings.Repeat("x", pageBytes/100), fmt.Sprint(i)}
 	}
 	data := newRig(t, func(c *Config) { c.MemoryFile = 64 << 20 }).write(t, table, []*schema.Batch{batchOf(table, rows...)})
 	for _, c := range openParquet(t, data).Metadata().RowGroups[0].Columns {
