@@ -105,6 +105,9 @@ func (c *certificates) reload() (changed bool, err error) {
 // use makes new handshakes use what the files hold.
 func (c *certificates) use(held [3][]byte) error {
 	pair, err := tls.X509KeyPair(held[0], held[1])
+	if err == nil && !whole(held[0]) { // of a chain, it would take what it can read
+		err = errNotWhole
+	}
 	if err != nil {
 		return fmt.Errorf("use the certificate %s with the key %s: %w", c.files.Cert, c.files.Key, err)
 	}
@@ -127,6 +130,9 @@ func (c *certificates) use(held [3][]byte) error {
 // authorities reads PEM certificates. Unlike x509's own reading it takes all of
 // them or none, so that a file that is being written is not taken in part.
 func authorities(text []byte) (*x509.CertPool, error) {
+	if !whole(text) {
+		return nil, errNotWhole
+	}
 	pool := x509.NewCertPool()
 	n := 0
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -137,10 +143,19 @@ func authorities(text []byte) (*x509.CertPool, error) {
 		pool.AddCert(cert)
 		n++
 	}
-	if n == 0 || n != bytes.Count(text, []byte("-----BEGIN")) {
-		return nil, errors.New("it holds something else than whole PEM certificates")
-	}
 	return pool, nil
+}
+
+// errNotWhole is returned for a file that may be in the middle of being written.
+var errNotWhole = errors.New("it holds something else than whole PEM blocks")
+
+// whole says whether everything that begins in a PEM text ends in it.
+func whole(text []byte) bool {
+	n := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		n++
+	}
+	return n > 0 && n == bytes.Count(text, []byte("-----BEGIN"))
 }
 
 // read returns what the certificate, the key and the client authorities hold.

@@ -264,6 +264,35 @@ func TestReloadReplacesTheCertificate(t *testing.T) {
 	}
 }
 
+// A file that is still being written is not taken for a shorter chain, which some
+// clients could not verify.
+func TestReloadWaitsForTheWholeChain(t *testing.T) {
+	a := newAuthority(t)
+	cfg := testConfig(newFakeIntake(t))
+	cfg.TLS = a.tlsFiles()
+	s := start(t, cfg)
+	trust := &tls.Config{RootCAs: a.pool()}
+	cert, key := a.issue("second")
+	write(t, cfg.TLS.Key, key)
+	chain := append(cert, a.pem...)
+	for _, n := range []int{len(cert) / 2, len(cert) + len(a.pem)/2, len(chain) - len("-----\n")} {
+		write(t, cfg.TLS.Cert, chain[:n])
+		if err := s.Reload(); err == nil {
+			t.Errorf("%d of the chain's %d bytes are taken", n, len(chain))
+		}
+		if name, _, err := shown(s.Addr(), trust); name != "first" {
+			t.Errorf("%q is shown with %d of the chain's %d bytes (%v)", name, n, len(chain), err)
+		}
+	}
+	write(t, cfg.TLS.Cert, chain)
+	if err := s.Reload(); err != nil {
+		t.Error(err)
+	}
+	if name, _, err := shown(s.Addr(), trust); name != "second" {
+		t.Errorf("%q is shown with the whole chain (%v)", name, err)
+	}
+}
+
 // The files are looked at without being asked to. A failure is told once.
 func TestCertificatesArePolled(t *testing.T) {
 	a := newAuthority(t)
