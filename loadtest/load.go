@@ -51,7 +51,7 @@ func load(ctx context.Context, args []string, out, progress io.Writer) error {
 		r.Failure = driven.Error()
 	}
 	if s.verify {
-		// Ctrl-C ends the load; a second one, the verification.
+		// Ctrl-C ends the load, and what it has sent is verified; a second one ends all.
 		if r.Proof, err = s.place.prove(context.WithoutCancel(ctx), r, bucket, watch, progress); err != nil {
 			r.Failure = fmt.Sprintf("verify: %v", err)
 		}
@@ -127,7 +127,7 @@ func (p *place) prove(ctx context.Context, r *report.Report, bucket prove.Bucket
 		Progress: newFound(progress),
 	}
 	if watch.Watches() {
-		o.Idle = func() bool { u := watch.Look(); return u != nil && u.Pending == 0 }
+		o.Idle = watch.Idle
 	}
 	return prove.Verify(ctx, o)
 }

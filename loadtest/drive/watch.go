@@ -21,6 +21,7 @@ type Usage struct {
 	Journal  int64   `json:"journal"`  // bytes waiting on disk
 	Open     int64   `json:"open"`     // file descriptors
 	Routines int64   `json:"routines"`
+	answered int     // gateways
 }
 
 // Watch looks at gateways. It belongs to one goroutine.
@@ -60,6 +61,7 @@ func (w *Watch) Look() *Usage {
 			w.before[i] = 0
 		}
 		w.last[i] = u
+		all.answered++
 		all.Pending += u.Pending
 		all.Resident += u.Resident
 		all.CPU += u.CPU
@@ -124,6 +126,12 @@ func (w *Watch) one(i int) (u Usage, err error) {
 		}
 	}
 	return u, in.Err()
+}
+
+// Idle is whether every gateway says that it has nothing more to store.
+func (w *Watch) Idle() bool {
+	u := w.Look()
+	return u != nil && u.answered == len(w.urls) && u.Pending == 0
 }
 
 // Watches is whether there is any gateway to look at.

@@ -31,6 +31,10 @@ type Options struct {
 	Progress func(found, of int64)
 }
 
+// leastPause is between two looks at the bucket. A large one is looked at less often:
+// to list it takes long.
+const leastPause = 200 * time.Millisecond
+
 // clockSlack is how far a store's clock may be behind ours.
 const clockSlack = time.Hour
 
@@ -70,6 +74,7 @@ func Verify(ctx context.Context, o Options) (*Proof, error) {
 	}
 	deadline, quiet := time.Now().Add(o.Wait), time.Now()
 	for {
+		began := time.Now()
 		idle := o.Idle != nil && o.Idle() // before listing, so that all it has stored is listed
 		fresh, err := v.pass(ctx)
 		if err != nil {
@@ -88,7 +93,7 @@ func Verify(ctx context.Context, o Options) (*Proof, error) {
 			return &v.mu.Proof, nil
 		}
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(max(leastPause, 3*time.Since(began))):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
