@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// waiting is about what a request takes while it waits, beside its header and what
+// it is answered with: two goroutines and, over HTTP/2, net/http's part of a stream.
+const waiting = 24 << 10
+
 // await waits until the rows are in the bucket, at most as long as the client would
 // like, and adds their state to the answer. It hurries nothing, and ends early when
 // the client leaves or the server stops. The rows are durable all the while.
@@ -18,13 +22,12 @@ func (s *Server) await(w http.ResponseWriter, r *http.Request, p *post, res *res
 		return // there is nothing that anybody waits for
 	}
 	// What the body needed is given back, and what is held from here on is counted
-	// anew (I6): there may be as many who wait as there are connections.
+	// anew (I6): there may be as many who wait as there are streams.
 	p.account.close()
-	hold := account{intake: p.account.intake, tenant: p.account.tenant, share: p.account.share}
-	if err := hold.open(minBuffer + res.size()); err != nil {
+	p.account = account{intake: p.account.intake, tenant: p.account.tenant, share: p.account.share}
+	if err := p.account.open(waiting + headerSize(r.Header) + res.size()); err != nil {
 		return
 	}
-	defer hold.close()
 
 	began := time.Now()
 	s.metrics.waiting.Inc()
@@ -51,6 +54,18 @@ func (s *Server) await(w http.ResponseWriter, r *http.Request, p *post, res *res
 	}
 	res.State, res.Objects = stateOf(found)
 	p.applied = append(p.applied, "wait="+strconv.Itoa(int(p.wait/time.Second)))
+}
+
+// headerSize is about how many bytes of memory a header holds.
+func headerSize(h http.Header) (size int64) {
+	const perField = 128 // an entry of the map, and its slice
+	for name, values := range h {
+		size += int64(perField + len(name))
+		for _, v := range values {
+			size += int64(len(v))
+		}
+	}
+	return size
 }
 
 // size is about how many bytes of memory a result holds.

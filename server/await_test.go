@@ -172,20 +172,21 @@ func TestAwaitEndsWithTheServer(t *testing.T) {
 	}
 }
 
-// What a request holds while it waits is counted: its answer, and no more than a
-// little beside it.
+// What a request holds while it waits is counted: itself with its header, its
+// answer, and no more than a little beside them.
 func TestAwaitHoldsLittle(t *testing.T) {
 	intake := newFakeIntake(t)
 	s := start(t, testConfig(intake))
+	const header = 12 << 10
 	done := make(chan reply)
 	go func() {
-		done <- s.post(strings.Repeat(event, 2000)+strings.Repeat(bad, 100), "Prefer", "wait=300")
+		done <- s.post(strings.Repeat(event, 2000)+strings.Repeat(bad, 100), "Prefer", "wait=300", "X-Long", strings.Repeat("x", header))
 	}()
 	eventually(t, "the request waits", func() bool { return intake.waiting.Load() == 1 })
 	intake.mu.Lock()
 	held := intake.mu.held
 	intake.mu.Unlock()
-	if held < minBuffer+100*64 || held > minBuffer+100*300 {
+	if least := int64(waiting + header + 100*64); held < least || held > least+100*300 {
 		t.Errorf("%d bytes are held while waiting with 100 errors", held)
 	}
 	intake.put()
