@@ -22,6 +22,15 @@ func (o offsets) before(i int) int {
 	return o.at(i - 1)
 }
 
+// around is before(i) and at(i), which are side by side.
+func (o offsets) around(i int) (from, to uint32) {
+	if i == 0 {
+		return 0, binary.LittleEndian.Uint32(o)
+	}
+	w := binary.LittleEndian.Uint64(o[4*i-4:])
+	return uint32(w), uint32(w >> 32)
+}
+
 // last is the end of all, 0 for an empty list.
 func (o offsets) last() int { return o.before(o.len()) }
 

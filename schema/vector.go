@@ -72,22 +72,18 @@ func (v *Vector) Bytes(row int) []byte {
 func (v *Vector) Text() []byte { return v.text }
 
 // Span is where a row's value is in Text, in a String column whose row has one.
-func (v *Vector) Span(row int) (from, to int) {
-	return v.ends.before(row), v.ends.at(row)
-}
+func (v *Vector) Span(row int) (from, to uint32) { return v.ends.around(row) }
 
 // ElementSpan is where Element(i) is in Text.
-func (v *Vector) ElementSpan(i int) (from, to int) {
+func (v *Vector) ElementSpan(i int) (from, to uint32) {
 	if v.kind == StringMap {
 		i = 2*i + 1
 	}
-	return v.elements.before(i), v.elements.at(i)
+	return v.elements.around(i)
 }
 
 // KeySpan is where Key(i) is in Text.
-func (v *Vector) KeySpan(i int) (from, to int) {
-	return v.elements.before(2 * i), v.elements.at(2 * i)
-}
+func (v *Vector) KeySpan(i int) (from, to uint32) { return v.elements.around(2 * i) }
 
 // Elements returns the range [from, to) of a row's elements in a StringList or
 // StringMap column.

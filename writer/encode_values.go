@@ -117,7 +117,7 @@ func (s *values) gatherText(v *schema.Vector, rows []uint32) {
 	s.spans = slices.Grow(s.spans, s.n)[:s.n]
 	for i, row := range rows {
 		from, to := v.Span(int(row))
-		s.spans[i] = span{uint32(from), uint32(to)}
+		s.spans[i] = span{from, to}
 	}
 }
 
@@ -148,13 +148,13 @@ func (s *values) gatherElements(l *leaf, v *schema.Vector, rows []uint32) {
 				rep = 0
 			}
 			s.reps, s.defs = append(s.reps, rep), append(s.defs, l.maxDef)
-			var from, to int
+			var from, to uint32
 			if l.part == key {
 				from, to = v.KeySpan(i)
 			} else {
 				from, to = v.ElementSpan(i)
 			}
-			s.spans = append(s.spans, span{uint32(from), uint32(to)})
+			s.spans = append(s.spans, span{from, to})
 		}
 	}
 	s.entries, s.n = len(s.defs), len(s.spans)
