@@ -11,6 +11,7 @@ type Columns struct {
 	table   *Table
 	rows    int
 	vectors []Vector
+	modes   []byte // each column's mode in the byte form: see chooseModes
 }
 
 // NewColumns returns an empty set of columns for t.

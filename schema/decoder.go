@@ -129,10 +129,7 @@ func (d *Decoder) fillReceived() {
 		if c.rows == 0 {
 			continue
 		}
-		v := c.Vector(c.table.receivedColumn())
-		for row := range c.rows {
-			v.setInt64(row, d.received.UnixMicro())
-		}
+		c.Vector(c.table.receivedColumn()).fill(c.rows, d.received.UnixMicro())
 		c.endRows()
 	}
 }

@@ -30,16 +30,41 @@ const (
 
 // AppendTo appends the byte form of all rows to dst.
 func (c *Columns) AppendTo(dst []byte) []byte {
+	c.chooseModes()
+	return c.appendForm(dst)
+}
+
+// chooseModes decides in which mode each column is stored, and returns the length of
+// the byte form.
+func (c *Columns) chooseModes() (size int) {
+	c.modes = c.modes[:0]
+	size = formHeader + len(c.vectors)
+	for i := range c.vectors {
+		v := &c.vectors[i]
+		m := v.mode()
+		c.modes = append(c.modes, byte(m))
+		switch m {
+		case modeSame:
+			size += v.kind.slot()
+		case modeSome:
+			size += (v.rows + 7) >> 3
+			fallthrough
+		case modeAll:
+			size += v.rows*v.kind.slot() + len(v.elements) + len(v.text)
+		}
+	}
+	return size
+}
+
+// appendForm appends the byte form in the modes that were chosen for these rows.
+func (c *Columns) appendForm(dst []byte) []byte {
 	dst = append(dst, formVersion, 0)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(c.vectors)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(c.rows))
 	dst = binary.LittleEndian.AppendUint64(dst, c.table.fingerprint)
-	at := len(dst)
+	dst = append(dst, c.modes...)
 	for i := range c.vectors {
-		dst = append(dst, byte(c.vectors[i].mode()))
-	}
-	for i := range c.vectors {
-		dst = c.vectors[i].appendTo(dst, mode(dst[at+i]))
+		dst = c.vectors[i].appendTo(dst, mode(c.modes[i]))
 	}
 	return dst
 }
@@ -112,14 +137,15 @@ func (v *Vector) mode() mode {
 
 // appendTo appends the column's section.
 func (v *Vector) appendTo(dst []byte, m mode) []byte {
+	if m == modeNone {
+		return dst
+	}
 	missing := v.rows - v.stored
 	w := v.kind.width()
-	switch {
-	case m == modeNone:
-		return dst
-	case m == modeSame:
+	switch m {
+	case modeSame:
 		return append(dst, v.fixed[:w]...)
-	case m == modeSome:
+	case modeSome:
 		at := len(dst)
 		dst = append(dst, v.bits...)
 		if len(v.bits) == 0 {
@@ -134,23 +160,6 @@ func (v *Vector) appendTo(dst []byte, m mode) []byte {
 	dst = appendOffsets(dst, v.ends.last(), missing)
 	dst = append(dst, v.elements...)
 	return append(dst, v.text...)
-}
-
-// formSize is the length of the byte form.
-func (c *Columns) formSize() int {
-	n := formHeader + len(c.vectors)
-	for i := range c.vectors {
-		v := &c.vectors[i]
-		switch v.mode() {
-		case modeSame:
-			n += v.kind.slot()
-		case modeSome:
-			n += (v.rows+7)>>3 + v.rows*v.kind.slot() + len(v.elements) + len(v.text)
-		case modeAll:
-			n += v.rows*v.kind.slot() + len(v.elements) + len(v.text)
-		}
-	}
-	return n
 }
 
 // concat adds the rows of a section behind the first `rows` ones.

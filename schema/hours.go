@@ -10,9 +10,10 @@ import "slices"
 func (d *Decoder) Batches(tenant string) []*Batch {
 	var batches []*Batch
 	seal := func(c *Columns, hour int64) {
+		size := c.chooseModes()
 		batches = append(batches, &Batch{
 			Table: c.table, Tenant: tenant, Hour: hour, Rows: c.rows,
-			Bytes: c.AppendTo(make([]byte, 0, c.formSize())),
+			Bytes: c.appendForm(make([]byte, 0, size)),
 		})
 	}
 	rows := d.order

@@ -127,7 +127,7 @@ func (v *Vector) begin(row int) {
 	if v.stored < row || len(v.bits) > 0 {
 		v.beginSparse(row)
 	}
-	v.stored = row + 1
+	v.stored++
 	v.present++
 }
 
@@ -174,6 +174,15 @@ func (v *Vector) setInt64(row int, x int64) {
 		v.fixed = append(v.fixed, byte(x), byte(x>>8), byte(x>>16), byte(x>>24),
 			byte(x>>32), byte(x>>40), byte(x>>48), byte(x>>56))
 	}
+}
+
+// fill gives the first rows, none of which is stored, the same value of eight bytes.
+func (v *Vector) fill(rows int, x int64) {
+	v.fixed = slices.Grow(v.fixed, 8*rows)
+	for range rows {
+		v.fixed = binary.LittleEndian.AppendUint64(v.fixed, uint64(x))
+	}
+	v.stored, v.present = rows, rows
 }
 
 // setFloat64 gives the row, beyond all stored ones, a value of a Double column.
