@@ -44,6 +44,7 @@ type verifier struct {
 	tenants map[string]int
 	seen    []seen // by worker
 	read    map[string]bool
+	listing time.Duration // how long the last list took
 
 	mu struct {
 		sync.Mutex
@@ -74,7 +75,6 @@ func Verify(ctx context.Context, o Options) (*Proof, error) {
 	}
 	deadline, quiet := time.Now().Add(o.Wait), time.Now()
 	for {
-		began := time.Now()
 		idle := o.Idle != nil && o.Idle() // before listing, so that all it has stored is listed
 		fresh, err := v.pass(ctx)
 		if err != nil {
@@ -93,7 +93,7 @@ func Verify(ctx context.Context, o Options) (*Proof, error) {
 			return &v.mu.Proof, nil
 		}
 		select {
-		case <-time.After(max(leastPause, 3*time.Since(began))):
+		case <-time.After(max(leastPause, 3*v.listing)):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -102,7 +102,9 @@ func Verify(ctx context.Context, o Options) (*Proof, error) {
 
 // pass reads all objects that are new, and counts them.
 func (v *verifier) pass(ctx context.Context) (fresh int, err error) {
+	begin := time.Now()
 	list, err := v.Bucket.List(ctx)
+	v.listing = time.Since(begin)
 	if err != nil {
 		return 0, err
 	}
@@ -120,7 +122,7 @@ func (v *verifier) pass(ctx context.Context) (fresh int, err error) {
 			}
 		})
 	}
-	begin := time.Now()
+	begin = time.Now()
 	for _, o := range list {
 		if v.read[o.Key] || o.Modified.Before(v.Begin.Add(-clockSlack)) {
 			continue
