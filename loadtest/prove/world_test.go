@@ -108,7 +108,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // store makes the row of an event as a gateway would.
-func (w *world) store(t *testing.T, text []byte, valid bool, tenant string, now time.Time) *stored {
+func (w *world) store(t testing.TB, text []byte, valid bool, tenant string, now time.Time) *stored {
 	t.Helper()
 	s := &stored{tenant: tenant, table: "events", file: "f"}
 	_, at, ok := w.maker.ParseRaw(text)
@@ -164,22 +164,22 @@ func (w *world) write(t *testing.T) {
 		}
 	}
 	for path, rows := range events {
-		writeFile(t, path, rows)
+		writeFile(t, path, rows, 50)
 	}
 	for path, rows := range rejected {
-		writeFile(t, path, rows)
+		writeFile(t, path, rows, 50)
 	}
 	if w.after != nil {
 		w.after()
 	}
 }
 
-func writeFile[T any](t *testing.T, path string, rows []T) {
+func writeFile[T any](t testing.TB, path string, rows []T, perGroup int64) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := parquet.WriteFile(path, rows, parquet.MaxRowsPerRowGroup(50), parquet.PageBufferSize(1000)); err != nil {
+	if err := parquet.WriteFile(path, rows, parquet.MaxRowsPerRowGroup(perGroup), parquet.PageBufferSize(int(20*perGroup))); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,8 +2,6 @@
 
 package scenario
 
-import "bytes"
-
 // ID is an event's id, as text of a fixed width:
 //
 //	<run, 16 digits>-<worker, 4>-<sequence, 9>-<proof, 16>
@@ -55,11 +53,15 @@ func (p *Plan) ParseID(text []byte) (id ID, ok bool) {
 
 func parseHex(text []byte) (n uint64, ok bool) {
 	for _, c := range text {
-		digit := bytes.IndexByte([]byte(hexDigits), c)
-		if digit < 0 {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
 			return 0, false
 		}
-		n = n<<4 | uint64(digit)
+		n = n<<4 | uint64(c)
 	}
 	return n, true
 }
