@@ -186,6 +186,9 @@ func TestVerifyFindsDamage(t *testing.T) {
 		t.Fatal(out)
 	}
 	g.kill()
+	if code, out := tool(t.Context(), "cost", "-report", file, "-daily", "5e9"); code != 0 || !strings.Contains(out, "5000000000 events a day") {
+		t.Errorf("cost: exit code %d:\n%s", code, out)
+	}
 	verify := func() (int, string) {
 		return tool(t.Context(), "verify", "-report", file, "-bucket", bucket, "-wait", "0s", "-settle", "0s")
 	}

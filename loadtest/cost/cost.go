@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"text/tabwriter"
+	"strings"
 )
 
 // Load is what a deployment is to take, and what a run has measured of it.
@@ -140,15 +140,17 @@ func (m model) flink() Bill {
 	}...), m.lake()...)}
 }
 
-// Write prints bills one below the other, and their totals.
+// Write prints bills one below the other, with their totals.
 func Write(w io.Writer, l Load, bills []Bill) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, b := range bills {
-		fmt.Fprintf(t, "%s\t\t\t\n", b.System)
-		for _, i := range b.Items {
-			fmt.Fprintf(t, "  %s\t%s\t$ %.2f\t\n", i.Name, i.Detail, i.USD)
+	var b strings.Builder
+	for _, bill := range bills {
+		fmt.Fprintln(&b, bill.System)
+		for _, i := range bill.Items {
+			fmt.Fprintf(&b, "  %-13s %-34s $ %9.2f\n", i.Name, i.Detail, i.USD)
 		}
-		fmt.Fprintf(t, "  a month\t\t$ %.2f\t$ %.3f a million events\n\n", b.Total(), b.Total()/(l.Events*days)*1e6)
+		perMillion := fmt.Sprintf("$ %.3f a million events", bill.Total()/(l.Events*days)*1e6)
+		fmt.Fprintf(&b, "  %-13s %-34s $ %9.2f\n\n", "a month", perMillion, bill.Total())
 	}
-	return t.Flush()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
