@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go/bloom"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"pgregory.net/rapid"
 
 	"parquay/schema"
 )
@@ -128,6 +130,41 @@ func TestDictionaryMustPay(t *testing.T) {
 	if !number(4000, 9000, "a rather long text") {
 		t.Error("9000 long values, 4000 of them distinct, get no dictionary")
 	}
+}
+
+// Long strings of the same hash are told apart by their text.
+func TestDictionaryComparesLongStrings(t *testing.T) {
+	var s values
+	s.add("a string that does not fit its id")
+	s.add("a string that does not fit an id.")
+	s.add("a string that does not fit its id")
+	d := dictionary{seed: newSeed()}
+	d.reset(s.n, s.text)
+	same := id{low: 7, len: 33}
+	for i, want := range []int32{0, 1, 0} {
+		if got := d.find(&s, i, same, 0); got != want {
+			t.Errorf("string %d has number %d, want %d", i, got, want)
+		}
+	}
+}
+
+func TestExtremeStrings(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		head := rapid.OneOf(rapid.SampledFrom([]string{"", "a", "0192a7c4-5e3b-7", "0192a7c4-5e3b-7f", "0192a7c4-5e3b-7f0"}), rapid.String())
+		var s values
+		var all []string
+		for range rapid.IntRange(1, 20).Draw(t, "strings") {
+			all = append(all, head.Draw(t, "head")+rapid.SampledFrom([]string{"", "\x00", "a", "b"}).Draw(t, "tail"))
+			s.add(all[len(all)-1])
+		}
+		low, high := s.extremeStrings()
+		if got := string(s.text[low.from:low.to]); got != slices.Min(all) {
+			t.Errorf("%q is the smallest of %q", got, all)
+		}
+		if got := string(s.text[high.from:high.to]); got != slices.Max(all) {
+			t.Errorf("%q is the largest of %q", got, all)
+		}
+	})
 }
 
 // Many values are not numbered to learn that too many are distinct.

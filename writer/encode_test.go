@@ -184,6 +184,7 @@ func TestOrderIsStable(t *testing.T) {
 		{"descending", func(i int) int64 { return int64(-i) }},
 		{"few", func(i int) int64 { return int64(i*7919) % 5 }},
 		{"a whole hour", func(i int) int64 { return int64(i*7919) % 3 * 1_799_999_999 }},
+		{"anywhere in an hour", func(i int) int64 { return int64(i*2654435761) % 3_600_000_000 }},
 		{"wider than the keys", func(i int) int64 { return int64(i*7919) % 5 << 40 }},
 		{"the extremes", func(i int) int64 { return []int64{math.MaxInt64, 0, math.MinInt64}[i%3] }},
 	} {

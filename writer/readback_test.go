@@ -69,6 +69,51 @@ func TestCloseReadsTheFile(t *testing.T) {
 	}
 }
 
+// Any byte of the times that is not what was written is found, and so is a footer that
+// declares another number of rows than there are.
+func TestReadBackRefusesEveryChange(t *testing.T) {
+	table := kindsTable(t)
+	w := newRig(t, nil)
+	f, err := w.Create(testID(table.Name()), table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	if err := f.Append(t.Context(), []*schema.Batch{batchOf(table, repeat(edgeRows(), 50)...)}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReadback()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(info Info) error {
+		data := append(bytes.Clone(f.body.memory), new(footer).encode(f.layout, &info, f.groups)...)
+		_, err := r.read(bytes.NewReader(data), int64(len(data)), f.layout, info.metadata())
+		return err
+	}
+	info := f.infoLocked()
+	if err := read(info); err != nil {
+		t.Fatal(err)
+	}
+	c := f.groups[0].chunks[f.layout.time]
+	times := f.body.memory[f.groups[0].offset+c.data:][:c.size]
+	h, page, err := cutPage(times)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := h.length - len(page); i < h.length; i++ {
+		times[i] ^= 1
+		if err := read(info); err == nil {
+			t.Errorf("byte %d of %d of the times is another, and nobody sees it", i, len(times))
+		}
+		times[i] ^= 1
+	}
+	info.Rows++
+	if err := read(info); err == nil {
+		t.Error("a footer that declares a row more was read")
+	}
+}
+
 // What a table says of its times is how they are read back.
 func TestCloseReadsTimesOfEveryEncoding(t *testing.T) {
 	for _, encoding := range []string{"delta", "plain", "dictionary"} {
@@ -77,7 +122,7 @@ func TestCloseReadsTimesOfEveryEncoding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, distinct := range []int{1, 3, 300} { // of which a dictionary takes the first two
+		for _, distinct := range []int{1, 3, 150, 300} { // of which a dictionary takes the first three
 			columns := schema.NewColumns(table)
 			const n = 301 // no multiple of 8
 			for i := range n {
@@ -116,6 +161,26 @@ func TestCloseReadsTimesOfEveryEncoding(t *testing.T) {
 			if _, err := r.read(bytes.NewReader(data), int64(len(data)), l, info.metadata()); err == nil || !strings.Contains(err.Error(), "metadata") {
 				t.Errorf("%s: a file of another window was read: %v", encoding, err)
 			}
+		}
+	}
+}
+
+// Lists tell their length in one byte or in more.
+func TestListsOfEveryLength(t *testing.T) {
+	for _, n := range []int{0, 1, 14, 15, 16, 200} {
+		var w compact
+		w.list(1, n, thriftI32)
+		for i := range n {
+			w.zigzag(int64(-i))
+		}
+		w.stop(0)
+		r := compactReader{b: w.b}
+		var got []int64
+		r.structure(func(_, kind int) {
+			r.list(kind, func(_, kind int) { got = append(got, r.int(kind)) })
+		})
+		if len(got) != n || n > 0 && got[n-1] != int64(1-n) || r.err != nil || len(r.b) > 0 {
+			t.Errorf("a list of %d is read as %d, %v; %d bytes are left", n, got, r.err, len(r.b))
 		}
 	}
 }
