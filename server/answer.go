@@ -81,7 +81,11 @@ func (s *Server) answerAccepted(w http.ResponseWriter, events int) {
 // be told anything, so a failed write is nobody's news.
 func send(w http.ResponseWriter, status int, contentType []string, body []byte) {
 	limitAnswer(w)
-	w.Header()["Content-Type"] = contentType
+	h := w.Header()
+	h["Content-Type"] = contentType
+	if notesOf(w).flushed {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

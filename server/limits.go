@@ -49,6 +49,7 @@ func (s *Server) newEventServer() *http.Server {
 	srv := s.newHTTPServer(s.eventRoutes())
 	srv.ReadTimeout = bodyGrace // extended while a body makes progress
 	srv.ConnState = noteIdle
+	srv.ConnContext = withStreams
 	srv.HTTP2 = http2Limits()
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)

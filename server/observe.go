@@ -55,6 +55,8 @@ type notes struct {
 	receipt            Receipt
 	waited             time.Duration // because the client wanted to
 
+	flushed bool // the answer will be written before net/http can tell its length
+
 	problem string // its type, "" for a success
 	err     error  // its cause
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -498,4 +499,83 @@ func TestStreamsAreBounded(t *testing.T) {
 // inMemory is what an http.Transport calls.
 func inMemory(dial func() net.Conn) func(context.Context, string, string) (net.Conn, error) {
 	return func(context.Context, string, string) (net.Conn, error) { return dial(), nil }
+}
+
+// All connections together have a bounded number of requests whose clients leave no
+// room for the answers. Each connection has at least one.
+func TestStreamsOfAllConnectionsAreBounded(t *testing.T) {
+	overEach(t, memory, func(t *testing.T, p protocol, _ *fakeIntake, dial func() net.Conn) {
+		if !p.http2 {
+			return
+		}
+		const connections, streams, get2 = 4, 90, 0x82
+		var opened strings.Builder
+		opened.WriteString(preface + frame(frameSettings, 0, 0, "\x00\x04\x00\x00\x00\x00") + frame(frameSettings, 1, 0, ""))
+		for i := range uint32(streams) {
+			opened.WriteString(frame(frameHeaders, flagHeadersEnd|flagEnd, 2*i+1, headerBlock(get2, "/")))
+		}
+		var answered, reset atomic.Int64
+		var conns []net.Conn
+		var all sync.WaitGroup
+		for range connections {
+			c := dial()
+			conns = append(conns, c)
+			all.Go(func() { _, _ = io.WriteString(c, opened.String()) })
+			all.Go(func() {
+				frames(c, func(kind byte, _ []byte) {
+					switch kind {
+					case frameHeaders:
+						answered.Add(1)
+					case frameReset:
+						reset.Add(1)
+					}
+				})
+			})
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		most := int64(testConfig(newFakeIntake(t)).MaxConnections + connections)
+		if answered.Load() != most || reset.Load() != connections*streams-most {
+			t.Errorf("%d requests at a time and %d refused, want %d and %d", answered.Load(), reset.Load(), most, connections*streams-most)
+		}
+		for _, c := range conns {
+			_ = c.Close()
+		}
+		all.Wait()
+	})
+}
+
+// An answer without a body ends with its header: some clients take anything behind
+// it for an error.
+func TestNoBodyNoFrame(t *testing.T) {
+	overEach(t, memory, func(t *testing.T, p protocol, _ *fakeIntake, dial func() net.Conn) {
+		if !p.http2 {
+			return
+		}
+		c := dial()
+		options := "\x02\x07OPTIONS" + headerBlock(post2, "/v1/events")[1:]
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, _ = io.WriteString(c, preface+frame(frameSettings, 0, 0, "")+frame(frameSettings, 1, 0, "")+
+				frame(frameHeaders, flagHeadersEnd|flagEnd, 1, options))
+		})
+		headers, data := 0, 0
+		all.Go(func() {
+			frames(c, func(kind byte, _ []byte) {
+				switch kind {
+				case frameHeaders:
+					headers++
+				case frameData:
+					data++
+				}
+			})
+		})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		_ = c.Close()
+		all.Wait()
+		if headers != 1 || data != 0 {
+			t.Errorf("%d headers and %d frames of a body", headers, data)
+		}
+	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *Server) eventRoutes() http.Handler {
-	r := s.newRouter(s.crossOrigin)
+	r := s.newRouter(s.boundStreams, s.crossOrigin)
 	r.Post("/v1/{table}", s.orFail(s.postEvents))
 	r.Get("/v1/{table}/schema", s.orFail(s.getSchema))
 	r.Get("/v1/receipts/{receipt}", s.orFail(s.getReceipt))

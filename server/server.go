@@ -37,6 +37,7 @@ type Server struct {
 	everybody *tenants.Tenant // where no credentials are asked for
 	failures  *failures
 	proxies   proxies
+	further   atomic.Int64 // requests beside the first of their connection
 
 	keys *idempotency.Store[remembered]
 
