@@ -30,7 +30,7 @@ func verify(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if r.Proof, err = p.prove(ctx, r, bucket, drive.NewWatch(nil), progress); err != nil {
+	if r.Proof, err = p.prove(ctx, r, bucket, nil, drive.NewWatch(nil), progress); err != nil {
 		return err
 	}
 	return errors.Join(r.ProofText(out), verdict(r))

@@ -31,9 +31,13 @@ func load(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	var bucket prove.Bucket
+	var known []prove.Object
 	if s.verify {
 		if bucket, err = s.place.open(ctx); err != nil {
 			return err
+		}
+		if known, err = bucket.List(ctx); err != nil {
+			return err // now, and not after an hour's load
 		}
 	}
 	watch := drive.NewWatch(list(s.admins))
@@ -52,7 +56,7 @@ func load(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	if s.verify {
 		// Ctrl-C ends the load, and what it has sent is verified; a second one ends all.
-		if r.Proof, err = s.place.prove(context.WithoutCancel(ctx), r, bucket, watch, progress); err != nil {
+		if r.Proof, err = s.place.prove(context.WithoutCancel(ctx), r, bucket, known, watch, progress); err != nil {
 			r.Failure = fmt.Sprintf("verify: %v", err)
 		}
 	}
@@ -121,9 +125,9 @@ func (p *place) open(ctx context.Context) (prove.Bucket, error) {
 }
 
 // prove reads the bucket.
-func (p *place) prove(ctx context.Context, r *report.Report, bucket prove.Bucket, watch *drive.Watch, progress io.Writer) (*prove.Proof, error) {
+func (p *place) prove(ctx context.Context, r *report.Report, bucket prove.Bucket, known []prove.Object, watch *drive.Watch, progress io.Writer) (*prove.Proof, error) {
 	o := prove.Options{
-		Plan: r.Plan, Fates: r.Result.Fates, Bucket: bucket, Begin: r.Result.Begin, Wait: p.wait, Settle: p.settle,
+		Plan: r.Plan, Fates: r.Result.Fates, Bucket: bucket, Known: known, Begin: r.Result.Begin, Wait: p.wait, Settle: p.settle,
 		Progress: newFound(progress),
 	}
 	if watch.Watches() {

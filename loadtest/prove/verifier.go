@@ -19,7 +19,8 @@ type Options struct {
 	Plan   *scenario.Plan
 	Fates  []drive.Fates // by worker
 	Bucket Bucket
-	Begin  time.Time     // of the run: older objects have none of its rows
+	Known  []Object      // those that were there before the run, and so have none of its rows
+	Begin  time.Time     // of the run: objects that are much older have none either
 	Wait   time.Duration // for acknowledged events that are not there yet
 	// Settle is for how long nothing new must come before that is taken for the end:
 	// what is doubled may come last.
@@ -72,6 +73,9 @@ func Verify(ctx context.Context, o Options) (*Proof, error) {
 		for _, r := range f.Acked {
 			v.mu.Acked += r.To - r.From
 		}
+	}
+	for _, known := range o.Known {
+		v.read[known.Key] = true
 	}
 	deadline, quiet := time.Now().Add(o.Wait), time.Now()
 	for {

@@ -232,6 +232,23 @@ func TestVerifyOthers(t *testing.T) {
 	}
 }
 
+// Files that were there before the run are not read.
+func TestVerifyKnown(t *testing.T) {
+	w := newWorld(t)
+	w.write(t)
+	known, err := directory(w.dir).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rows = w.rows[:1]
+	w.rows[0].file = "new"
+	w.write(t)
+	p, err := Verify(t.Context(), Options{Plan: w.plan, Fates: w.fates, Bucket: directory(w.dir), Known: known, Begin: time.Now()})
+	if err != nil || p.Objects != 1 || p.Stored != 1 {
+		t.Errorf("%v\n%s", err, p)
+	}
+}
+
 // Files that come later are waited for.
 func TestVerifyWaits(t *testing.T) {
 	w := newWorld(t)
