@@ -43,7 +43,7 @@ func (d *Decoder) split(body []byte) error {
 	if bytes.HasPrefix(body, byteOrderMark) {
 		at = len(byteOrderMark)
 	}
-	at = skipSpace(body, at)
+	at = space(body, at)
 	if at < len(body) && body[at] == '[' {
 		return d.splitArray(body, at)
 	}
@@ -57,14 +57,14 @@ func (d *Decoder) splitSequence(body []byte, at int) (err error) {
 		if at, err = d.value(body, at); err != nil {
 			return err
 		}
-		at = skipSpace(body, at)
+		at = space(body, at)
 	}
 	return d.someEvent(at)
 }
 
 // splitArray decodes the elements of an array that nothing follows.
 func (d *Decoder) splitArray(body []byte, at int) (err error) {
-	at = skipSpace(body, at+1)
+	at = space(body, at+1)
 	d.longest = min(len(body), elementLength)
 	if at < len(body) && body[at] == ']' {
 		return d.endArray(body, at+1)
@@ -73,20 +73,20 @@ func (d *Decoder) splitArray(body []byte, at int) (err error) {
 		if at, err = d.value(body, at); err != nil {
 			return err
 		}
-		at = skipSpace(body, at)
+		at = space(body, at)
 		if at == len(body) || body[at] != ',' && body[at] != ']' {
 			return d.syntaxError(body, at, at, "a comma or the array's end must follow its element")
 		}
 		if body[at] == ']' {
 			return d.endArray(body, at+1)
 		}
-		at = skipSpace(body, at+1)
+		at = space(body, at+1)
 	}
 }
 
 // endArray refuses what follows the array.
 func (d *Decoder) endArray(body []byte, at int) error {
-	if at = skipSpace(body, at); at < len(body) {
+	if at = space(body, at); at < len(body) {
 		return d.syntaxError(body, at, at, "nothing may follow the array of events")
 	}
 	return d.someEvent(at)
@@ -207,14 +207,6 @@ func (d *Decoder) count() int { return d.rows.rows + d.refused.rows }
 // syntaxError describes a fault at an offset, in the value that begins at another.
 func (d *Decoder) syntaxError(body []byte, start, offset int, message string) error {
 	return &SyntaxError{Offset: offset, Index: d.count(), Field: fieldAt(body[start:offset]), Message: message}
-}
-
-// skipSpace returns the offset of the next byte that is no white space.
-func skipSpace(body []byte, at int) int {
-	for at < len(body) && isSpace(body[at]) {
-		at++
-	}
-	return at
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
