@@ -13,16 +13,9 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// compressionLevel is the fastest one, which also makes the smallest large files:
-// most of what is left to compress are ids, in which higher levels find repetitions
-// that cost more than they save. BenchmarkFile, row groups of 128 Ki events:
-//
-//	level    pages    bytes an event  events a CPU-second
-//	fastest  1 MiB    50.1            948,000
-//	fastest  256 KiB  50.3            892,000
-//	default  1 MiB    52.3            617,000
-//	default  256 KiB  52.4            585,000
-//	better   1 MiB    51.0            455,000
+// compressionLevel is the fastest one. The next takes longer and makes larger files:
+// most of what is left to compress are ids, in which it finds repetitions that cost
+// more than they save. docs/performance.md has the figures.
 const compressionLevel = zstd.SpeedFastest
 
 // pageWriter appends pages to out. All its memory is reused.
