@@ -17,10 +17,10 @@ import (
 
 const (
 	// pageBytes is where a page is cut, counted before encoding and compression: beyond
-	// a whole column of most row groups, since what is in one page is not repeated. Ids
-	// of messages and conversations come back within minutes, and the columns of such
-	// events take, at 1, 2, 4 and 8 MiB a page, 47.0, 45.2, 44.9 and 43.5 bytes. More
-	// would exceed the window that every zstd decoder has (RFC 8878, section 3.1.1.1.2).
+	// a whole column of most row groups, since nothing is repeated across pages. Ids of
+	// messages and conversations come back within minutes, and such events take, with
+	// pages of 1, 2, 4 and 8 MiB, 47.0, 45.2, 44.9 and 43.5 bytes. Larger ones would
+	// gain little: compression looks back 4 MiB.
 	pageBytes = 8 << 20
 
 	// minFilterValues is the smallest number of ids that get a bloom filter. A
