@@ -1,3 +1,5 @@
+// Which version of the tool this is.
+
 package main
 
 import "runtime/debug"

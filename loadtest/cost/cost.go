@@ -1,3 +1,5 @@
+// The model: what each system needs for a load, and its bill.
+
 package cost
 
 import (

@@ -1,3 +1,5 @@
+// A run: its workers, from the first body to the last answer.
+
 package drive
 
 import (

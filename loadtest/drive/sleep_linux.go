@@ -1,3 +1,5 @@
+// Sleeping exactly, where that can be done.
+
 package drive
 
 import (

@@ -1,5 +1,7 @@
 //go:build !linux
 
+// Sleeping, where it can't be done exactly.
+
 package drive
 
 import "time"

@@ -1,3 +1,5 @@
+// The verification: which files are read, and what is counted of their rows.
+
 package prove
 
 import (
