@@ -40,7 +40,7 @@ type Config struct {
 	RingBytes     int64         // one tenant's share of Memory; default half of it
 	JournalLimit  int64         // bytes of journal at which admission stops; default 10 GiB
 	MinFree       int64         // bytes of disk kept free for the spool; default 256 MiB
-	Backlog       int           // finished files that may wait for the bucket before a window's are made; default 10,000
+	Backlog       int           // files that may be on their way to the bucket, a kilobyte or two each; default 20,000
 
 	Encoders int // row groups encoded at a time; default GOMAXPROCS
 	Uploads  int // files put at a time; default 32
@@ -87,6 +87,8 @@ type Buffer struct {
 	failure  atomic.Pointer[error] // why the journal failed (I5)
 	failed   chan struct{}         // closed when it did, after the last window was ended
 	ended    chan struct{}         // closed when Run has
+
+	files atomic.Int64 // begun and not yet put or given up
 
 	pendingCount atomic.Int64
 
@@ -153,7 +155,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.FileRows = 2_000_000
 	}
 	if cfg.Backlog == 0 {
-		cfg.Backlog = 10_000
+		cfg.Backlog = 20_000
 	}
 	if cfg.Encoders == 0 {
 		cfg.Encoders = runtime.GOMAXPROCS(0)

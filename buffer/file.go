@@ -61,8 +61,8 @@ type file struct {
 	refs   atomic.Int64 // 1 until it is sealed, 1 a row group under way
 }
 
-// errBacklog is why a window is not flushed while too many files wait for the bucket.
-var errBacklog = errors.New("too many files wait for the bucket")
+// errBacklog is why a window is not flushed while too many files are on their way.
+var errBacklog = errors.New("too many files are on their way to the bucket")
 
 // newFile begins the file of a partition's current cut. A file that can't be
 // begun fails its window, and stands in for nothing until that is retried.
@@ -81,11 +81,12 @@ func (t *tenant) newFile(p *partition) *file {
 	err := w.claim(f)
 	switch {
 	case err != nil:
-	case int64(t.b.uploads.len())-w.queued.Load() >= int64(t.b.cfg.Backlog): // those of other windows
+	case t.b.files.Load() >= int64(t.b.cfg.Backlog):
 		err = errBacklog
 	default:
 		f.File, err = t.b.cfg.Files.Create(f.id, p.key.table)
 	}
+	t.b.files.Add(1)
 	if err != nil {
 		f.File = noFile{}
 		w.fail(fmt.Errorf("begin a file: %w", err))
@@ -127,7 +128,6 @@ func (f *file) release(ctx context.Context) {
 		f.end()
 		return
 	}
-	f.window.queued.Add(1)
 	f.tenant.b.uploads.push(first, f)
 }
 
@@ -153,7 +153,6 @@ func (b *Buffer) upload(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		f.window.queued.Add(-1)
 		if f.window.failed() == nil {
 			if err := f.Put(ctx); err != nil {
 				f.window.fail(fmt.Errorf("put a file: %w", err))
@@ -168,6 +167,7 @@ func (b *Buffer) upload(ctx context.Context) error {
 // end lets go of the file, whatever became of it.
 func (f *file) end() {
 	f.Discard()
+	f.tenant.b.files.Add(-1)
 	f.window.release()
 }
 

@@ -32,7 +32,7 @@ type part struct {
 }
 
 // plan reads the window once, counts its rows and deals its partitions into
-// passes that fit a quarter of the memory. A partition counts for no more than
+// passes that fit a quarter of the memory and half of the backlog. A partition counts for no more than
 // two row groups, since full ones are encoded while the reading goes on.
 func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 	reader, err := r.b.cfg.Medium.Open(id)
@@ -68,10 +68,10 @@ func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 	}
 
 	share := r.b.cfg.Memory / 4
-	used := share + 1
+	used := share + 1 // so that the first one begins a pass
 	for _, key := range order {
 		size := min(sizes[key], 2*r.b.groupBytes)
-		if used+size > share {
+		if n := len(p.passes); used+size > share || len(p.passes[n-1]) >= r.passFiles() {
 			p.passes = append(p.passes, map[part]bool{})
 			used = 0
 		}
@@ -80,6 +80,10 @@ func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 	}
 	return p, nil
 }
+
+// passFiles is how many files a pass may have: so many that they find room beside
+// those that room leaves waiting.
+func (r *replayer) passFiles() int { return max(1, r.b.cfg.Backlog/2) }
 
 // eachBatch calls f for every batch of a window, with the number of its frame. A
 // batch's memory is the reader's.

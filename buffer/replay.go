@@ -112,10 +112,10 @@ func (r *replayer) run(ctx context.Context) error {
 	}
 }
 
-// room waits until fewer than half of the files wait for the bucket that may: a
+// room waits until no more than half of the files are on their way that may be: a
 // window that has to be given up again would be encoded for nothing.
 func (r *replayer) room(ctx context.Context) error {
-	for r.b.uploads.len() > r.b.cfg.Backlog/2 {
+	for r.b.files.Load() > int64(r.b.cfg.Backlog/2) {
 		select {
 		case <-time.After(roomEvery):
 		case <-ctx.Done():

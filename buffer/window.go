@@ -29,7 +29,6 @@ type window struct {
 	ended  time.Time
 
 	held   atomic.Int64          // bytes of batches in memory
-	queued atomic.Int64          // files that wait for the bucket
 	stored atomic.Int64          // rows of files in the bucket, as read back
 	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
 	err    atomic.Pointer[error] // the first failure of its flush
