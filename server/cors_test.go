@@ -20,7 +20,7 @@ func crossOriginFields(h http.Header) []string {
 func TestCrossOriginIsOff(t *testing.T) {
 	s := start(t, testConfig(newFakeIntake(t)))
 	for _, got := range []reply{
-		s.post(event, "Origin", "https://app.example"),
+		s.post(event, "Origin", "https://app.example"), // refused: TestForeignPages
 		s.do("OPTIONS", s.url+"/v1/events", nil, "Origin", "https://app.example", "Access-Control-Request-Method", "POST"),
 	} {
 		if found := crossOriginFields(got.header); len(found) > 0 || got.header.Get("Vary") != "" {
@@ -79,5 +79,39 @@ func TestCrossOriginOfAny(t *testing.T) {
 	s := start(t, cfg)
 	if got := s.post(event, "Origin", "https://anyone.example"); got.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("%d, %v", got.status, got.header)
+	}
+}
+
+// A page of another site can't post blindly, with what a browser sends by itself;
+// programs, and the pages that may, are not hindered.
+func TestForeignPages(t *testing.T) {
+	cfg := testConfig(newFakeIntake(t))
+	cfg.CORSOrigins = []string{"https://app.example"}
+	s := start(t, cfg)
+	any := testConfig(newFakeIntake(t))
+	any.CORSOrigins = []string{"*"}
+	open := start(t, any)
+	for name, c := range map[string]struct {
+		header []string
+		status int
+	}{
+		"a program":                   {nil, 202},
+		"another site":                {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 403},
+		"another site, old browser":   {[]string{"Origin", "https://evil.example"}, 403},
+		"a sandbox, which is no site": {[]string{"Origin", "null"}, 403},
+		"another host of the site":    {[]string{"Sec-Fetch-Site", "same-site", "Origin", "https://www.app.example"}, 403},
+		"a site that may":             {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://app.example"}, 202},
+		"the gateway's own origin":    {[]string{"Sec-Fetch-Site", "same-origin", "Origin", s.url}, 202},
+		"typed by the user":           {[]string{"Sec-Fetch-Site", "none"}, 202},
+	} {
+		if got := s.post(event, c.header...); got.status != c.status || (c.status == 403 && !strings.Contains(got.body, "/problems/cross-origin")) {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+		if got := open.post(event, c.header...); got.status != 202 {
+			t.Errorf("%s, where any may: %d %s", name, got.status, got.body)
+		}
+	}
+	if got := s.do("GET", s.url+"/v1/events/schema", nil, "Sec-Fetch-Site", "cross-site"); got.status != 200 {
+		t.Errorf("reading: %d", got.status)
 	}
 }

@@ -70,6 +70,9 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 
 // newPost says whose request it is, for which table, and how it is to be taken.
 func (s *Server) newPost(w http.ResponseWriter, r *http.Request) (*post, error) {
+	if err := s.foreign(r); err != nil {
+		return nil, err
+	}
 	tenant, err := s.tenant(w, r)
 	if err != nil {
 		return nil, err

@@ -133,6 +133,7 @@ var refusals = []struct {
 	{errUnauthorized, problems.Unauthorized, "send a valid key as Authorization: Bearer, as X-API-Key or as the password of basic authentication, or a client certificate" + nothing},
 	{errTooManyFailures, problems.TooManyFailures, "too many requests of this address had no valid credential" + nothing},
 	{errForbidden, problems.Forbidden, "the tenant may not post to this table" + nothing},
+	{errCrossOrigin, problems.CrossOrigin, "a browser sends this for a site that is not one of PARQUAY_CORS_ORIGINS" + nothing},
 	{errNoRoute, problems.NotFound, "events are taken by POST /v1/{table}" + nothing},
 	{context.Canceled, problems.ClientGone, "the connection was closed before the events were known to be durable: whether they are is unknown"},
 }

@@ -33,6 +33,7 @@ func TestProblemsSayWhatWasStored(t *testing.T) {
 		{errKey, problems.IdempotencyKey, nothing},
 		{errUnauthorized, problems.Unauthorized, nothing},
 		{errForbidden, problems.Forbidden, nothing},
+		{errCrossOrigin, problems.CrossOrigin, nothing},
 		{&unknownTableError{"x", []string{"events"}}, problems.UnknownTable, nothing},
 		{errNoRoute, problems.NotFound, nothing},
 		{&methodError{"POST"}, problems.MethodNotAllowed, nothing},

@@ -37,7 +37,8 @@ type Server struct {
 	everybody *tenants.Tenant // where no credentials are asked for
 	failures  *failures
 	proxies   proxies
-	further   atomic.Int64 // requests beside the first of their connection
+	origins   *http.CrossOriginProtection // nil: scripts of any site may post
+	further   atomic.Int64                // requests beside the first of their connection
 
 	keys *idempotency.Store[remembered]
 
@@ -74,6 +75,10 @@ func New(cfg Config) (*Server, error) {
 		keys: idempotency.New[remembered](idempotency.Options{Window: cfg.IdempotencyWindow, Keys: cfg.IdempotencyKeys}),
 	}
 	s.metrics.watch(s)
+	var err error
+	if s.origins, err = newOrigins(cfg.CORSOrigins); err != nil {
+		return nil, err
+	}
 	s.endpoints, s.names = newEndpoints(cfg)
 	s.description = newDescription(cfg, s.endpoints)
 	s.events, s.admin = s.newEventServer(), s.newHTTPServer(s.adminRoutes())

@@ -131,6 +131,7 @@ func bodies(t *testing.T, g *gateway) {
 		{"?atomic=true", event, 202, "", nil},
 		{"?atomic=true", half, 422, "strict", nil},
 		{"", half, 422, "strict", []string{"Prefer", "handling=strict"}},
+		{"", event, 403, "cross-origin", []string{"Sec-Fetch-Site", "cross-site"}},
 		{"?atomic=perhaps", event, 400, "parameter", nil},
 		{"", "{", 400, "syntax", nil},
 		{"", "", 400, "syntax", nil},

@@ -75,7 +75,7 @@ func postEvents() operation {
 		},
 		problems: []problems.Kind{
 			problems.Syntax, problems.CorruptBody, problems.IncompleteBody, problems.Parameter, problems.IdempotencyKey,
-			problems.Forbidden,
+			problems.Forbidden, problems.CrossOrigin,
 			problems.BodyTimeout, problems.BodyTooLarge, problems.RequestTooLarge, problems.ContentEncoding, problems.ContentType,
 			problems.EventsRejected, problems.Strict, problems.IdempotencyMismatch, problems.TenantFull,
 			problems.IdempotencyTenantFull, problems.RateLimited,

@@ -19,6 +19,7 @@ const (
 	IdempotencyKey
 	Unauthorized
 	Forbidden
+	CrossOrigin
 	UnknownTable
 	UnknownReceipt
 	NotFound
@@ -64,6 +65,7 @@ var entries = [...]entry{
 	IdempotencyKey:        {"idempotency-key", http.StatusBadRequest, "The idempotency key is malformed", 0},
 	Unauthorized:          {"unauthorized", http.StatusUnauthorized, "Credentials are needed", 0},
 	Forbidden:             {"forbidden", http.StatusForbidden, "Not allowed", 0},
+	CrossOrigin:           {"cross-origin", http.StatusForbidden, "Another site's request", 0},
 	UnknownTable:          {"unknown-table", http.StatusNotFound, "Unknown table", 0},
 	UnknownReceipt:        {"unknown-receipt", http.StatusNotFound, "Unknown receipt", 0},
 	NotFound:              {"not-found", http.StatusNotFound, "Nothing is here", 0},
