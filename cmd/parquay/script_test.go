@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -52,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"spoil": cmdSpoil,
 			"hup":   cmdHup,
 			"cert":  cmdCert,
+			"begin": cmdBegin,
 		},
 	})
 }
@@ -160,6 +163,46 @@ func curlHas(name string) (bool, error) {
 	return slices.Compare(have[:], want[:]) >= 0, nil
 }
 
+// cmdBegin begins posts to EVENTS whose bodies do not come: it waits until each is
+// admitted, and holds them until the script ends: begin COUNT BYTES [KEY]. With
+// `begin end`, each then shuts its side; with `begin answer`, what the first is
+// answered is printed.
+func cmdBegin(ts *testscript.TestScript, _ bool, args []string) {
+	p := ts.Value(processKey{}).(*process)
+	switch args[0] {
+	case "end":
+		for _, c := range p.begun {
+			ts.Check(c.CloseWrite())
+		}
+		return
+	case "answer":
+		answer, err := http.ReadResponse(bufio.NewReader(p.begun[0]), nil)
+		ts.Check(err)
+		printAnswer(ts, answer)
+		return
+	}
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	credential := ""
+	if len(args) > 2 {
+		credential = "X-API-Key: " + args[2] + "\r\n"
+	}
+	p.begun = nil
+	for range count {
+		c, err := net.Dial("tcp", ts.Getenv("EVENTS"))
+		ts.Check(err)
+		ts.Defer(func() { c.Close() })
+		p.begun = append(p.begun, c.(*net.TCPConn))
+		_, err = io.WriteString(c, "POST /v1/events HTTP/1.1\r\nHost: gateway\r\n"+credential+"Content-Length: "+args[1]+"\r\nExpect: 100-continue\r\n\r\n")
+		ts.Check(err)
+		const admitted = "HTTP/1.1 100 Continue\r\n\r\n"
+		reply := make([]byte, len(admitted))
+		if _, err := io.ReadFull(c, reply); err != nil || string(reply) != admitted {
+			ts.Fatalf("it is not admitted: %q, %v", reply, err)
+		}
+	}
+}
+
 // cmdSpoil damages the last frame of a segment, or, in a segment that has grown
 // since, the frame that was the last one in an earlier copy: spoil FILE [COPY].
 func cmdSpoil(ts *testscript.TestScript, _ bool, args []string) {
@@ -183,6 +226,8 @@ type process struct {
 	cmd  *exec.Cmd
 	log  *logTail
 	done chan struct{} // closed when it has exited
+
+	begun []*net.TCPConn // the latest posts whose bodies don't come
 }
 
 type processKey struct{} // of testscript.Env.Values
