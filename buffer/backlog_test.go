@@ -14,9 +14,8 @@ import (
 	"parquay/schema"
 )
 
-// TestBacklog: while the bucket is away, the files that wait for it have a bound;
-// the windows beyond it stay in the journal, and nothing is lost or doubled.
-func TestBacklog(t *testing.T) {
+// newBucketAway returns files that are not put until the gate is closed.
+func newBucketAway(t *testing.T) (*fakeFiles, chan struct{}) {
 	files := newFakeFiles(t)
 	gate := make(chan struct{})
 	files.step = func(_ int, what string, _ FileID) verdict {
@@ -25,6 +24,13 @@ func TestBacklog(t *testing.T) {
 		}
 		return done
 	}
+	return files, gate
+}
+
+// TestBacklog: while the bucket is away, the files that wait for it have a bound;
+// the windows beyond it stay in the journal, and nothing is lost or doubled.
+func TestBacklog(t *testing.T) {
+	files, gate := newBucketAway(t)
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
 	cfg.WindowBytes = 1 // a frame ends it
 	cfg.Backlog = 20
@@ -61,14 +67,7 @@ func TestBacklog(t *testing.T) {
 // TestBacklogOfOneWindow: a window that alone has more files than may wait is put off
 // as well, and then flushed in passes that have fewer.
 func TestBacklogOfOneWindow(t *testing.T) {
-	files := newFakeFiles(t)
-	gate := make(chan struct{})
-	files.step = func(_ int, what string, _ FileID) verdict {
-		if what == "put" {
-			<-gate
-		}
-		return done
-	}
+	files, gate := newBucketAway(t)
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
 	cfg.Backlog = 20
 	cfg.WindowBytes = 1
@@ -102,14 +101,7 @@ func TestBacklogOfOneWindow(t *testing.T) {
 func TestStopWithABacklog(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		t.Run(fmt.Sprint("failure=", fails), synctested(func(t *testing.T) {
-			files := newFakeFiles(t)
-			gate := make(chan struct{})
-			files.step = func(_ int, what string, _ FileID) verdict {
-				if what == "put" {
-					<-gate
-				}
-				return done
-			}
+			files, gate := newBucketAway(t)
 			cfg := config(t, vfs.OS{}, t.TempDir(), files)
 			cfg.WindowBytes = 1
 			cfg.Backlog = 4
