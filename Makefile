@@ -11,6 +11,7 @@ VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 export PATH := $(TOOLS):$(PATH)
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -28,7 +29,7 @@ tool = $(TOOLS)/.$(notdir $(firstword $(subst @, ,$(1))))-$(lastword $(subst @, 
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 15
 
 .PHONY: run
 run: build ## Build and run on 127.0.0.1:8080, files under ./parquay-data/bucket
@@ -67,6 +68,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s)
 bench: ## Run the benchmarks BENCH (all) for BENCHTIME (1s) each
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
+# BASE, COUNT, BENCH and BENCHTIME reach the script as make's own command line puts them into the environment.
+.PHONY: bench-compare
+bench-compare: $(call tool,$(BENCHSTAT)) ## Benchmarks BENCH of PACKAGES (all) on BASE (where main was left) and here, in turns, COUNT (6) times
+	@.ci/bench-compare $(PACKAGES)
+
 .PHONY: e2e
 e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the real binary, killed under load
 	go -C loadtest/e2e test -count=1 -v ./...
@@ -88,7 +94,7 @@ bin/parquay-loadtest:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o $@ ./loadtest
 
 .PHONY: tools
-tools: $(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK),$(call tool,$(t))) ## Install the pinned tools into .cache/bin
+tools: $(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(call tool,$(t))) ## Install the pinned tools into .cache/bin
 
 .PHONY: clean
 clean: ## Remove what was built; tools and data stay
@@ -100,4 +106,4 @@ $(call tool,$(1)):
 	GOBIN=$(TOOLS) GOFLAGS= go install $(1)
 	@rm -f $(TOOLS)/.$(notdir $(firstword $(subst @, ,$(1))))-*; touch $$@
 endef
-$(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK),$(eval $(call install,$(t))))
+$(foreach t,$(VERSITYGW) $(GOFUMPT) $(STATICCHECK) $(GOVULNCHECK) $(BENCHSTAT),$(eval $(call install,$(t))))
