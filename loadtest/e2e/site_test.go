@@ -79,6 +79,7 @@ type site struct {
 	ack    string // the durability that answers must name
 	scheme string // of the listener for events; http if it is empty
 	log    *os.File
+	how    func(*process.Options) // changes how a gateway is started; may be nil
 
 	gateway *process.Gateway // the last one started
 	target  atomic.Value     // of string: where the gateway takes events; "" while it is down
@@ -167,11 +168,17 @@ func (s *site) start() {
 
 // tryStart starts the gateway, and kills it if that takes longer than ctx.
 func (s *site) tryStart(ctx context.Context) error {
-	g, err := process.Start(ctx, s.options())
+	o := s.options()
+	if s.how != nil {
+		s.how(&o)
+	}
+	g, err := process.Start(ctx, o)
+	if g != nil {
+		s.gateway = g // also one that has ended, for its exit code
+	}
 	if err != nil {
 		return err
 	}
-	s.gateway = g
 	if s.scheme != "" {
 		g.Events = strings.Replace(g.Events, "http", s.scheme, 1)
 	}

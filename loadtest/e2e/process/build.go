@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // Root finds the repository: the nearest parent of the working directory whose
@@ -27,14 +28,15 @@ func Root() (string, error) {
 	}
 }
 
-// Build compiles the gateway into a file below dir and returns its name.
-func Build(dir string, race bool) (string, error) {
+// Build compiles the gateway, with build tags if there are any, into a file below
+// dir and returns its name.
+func Build(dir string, race bool, tags ...string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, "parquay")
-	args := []string{"build", "-o", binary}
+	binary := filepath.Join(dir, strings.Join(append([]string{"parquay"}, tags...), "-"))
+	args := []string{"build", "-o", binary, "-tags", strings.Join(tags, ",")}
 	if race {
 		args = append(args, "-race")
 	}
