@@ -85,7 +85,7 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 		MaxBody: int64(s.MaxBody), MaxDecoded: int64(s.MaxDecoded),
 		IdempotencyWindow: s.IdempotencyWindow, IdempotencyKeys: s.IdempotencyKeys,
 		Ack:    s.Ack,
-		Intake: intake{b}, Ready: b.Ready,
+		Intake: failpointIntake(intake{b}), Ready: b.Ready,
 		Receipts: receipts{b, strings.TrimSuffix(url, "/")}, Accounts: accounts(b),
 		Logger: log, Metrics: server.NewMetrics(registry), Gatherer: registry,
 	})
@@ -117,7 +117,7 @@ func openWriter(ctx context.Context, s Settings, tables []*schema.Table, fsys vf
 	}
 	w, err := writer.New(writer.Config{
 		FS: fsys, SpoolDir: filepath.Join(s.Dir, "spool"),
-		Putter:   writer.NewPutter(bucket, putsInFlight, log, writer.NewPutMetrics(r)),
+		Putter:   writer.NewPutter(failpointBucket(bucket), putsInFlight, log, writer.NewPutMetrics(r)),
 		Encoders: s.encoders(), MemoryFile: memoryFile, Memory: int64(s.Memory / 8),
 		Version: buildVersion(), Logger: log, Metrics: writer.NewMetrics(r, tables...),
 	})

@@ -68,7 +68,7 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 	signals := make(chan os.Signal, 2) // the one to stop, and the one to stop waiting
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	g, err := openGateway(ctx, s, tables, vfs.OS{}, log)
+	g, err := openGateway(ctx, s, tables, failpointFS(vfs.OS{}), log)
 	if err != nil {
 		return err
 	}
