@@ -141,10 +141,29 @@ func (b *s3Bucket) String() string {
 }
 
 func (b *s3Bucket) Put(ctx context.Context, key string, body Body) error {
-	fail := func(err error) error { return fmt.Errorf("put %s into %s: %w", key, b, err) }
+	if !b.conditional {
+		if _, err := b.Head(ctx, key); !errors.Is(err, ErrNotFound) {
+			return err // nil if it is there
+		}
+	}
+	_, err := b.send(ctx, key, body, b.conditional, b.checksum)
+	if err == nil {
+		return nil
+	}
+	switch status, code := answer(err); {
+	case status == http.StatusPreconditionFailed && b.conditional:
+		return nil // present: stored by us before, or by somebody with the same rows (I3)
+	case b.conditional && refusesHeader(status, code):
+		err = fmt.Errorf("the store may not know If-None-Match; if so, set PARQUAY_S3_CONDITIONAL=false: %w", err)
+	}
+	return fmt.Errorf("put %s into %s: %w", key, b, err)
+}
+
+// send puts an object in one request, on the condition that there is none if so asked.
+func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional bool, checksum string) (*s3.PutObjectOutput, error) {
 	name, err := b.name(key)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	input := &s3.PutObjectInput{
 		Bucket:        &b.bucket,
@@ -152,35 +171,24 @@ func (b *s3Bucket) Put(ctx context.Context, key string, body Body) error {
 		ContentLength: aws.Int64(body.Size()),
 		ContentType:   aws.String(parquetType),
 	}
-	if b.conditional {
+	if conditional {
 		input.IfNoneMatch = aws.String("*")
-	} else if _, err := b.Head(ctx, key); !errors.Is(err, ErrNotFound) {
-		return err // nil if it is there
 	}
-	if err := b.sum(input, body); err != nil {
-		return fail(err)
+	if err := addSum(input, body, checksum); err != nil {
+		return nil, err
 	}
-
 	ctx, pulse := startPulse(ctx, b.stall)
 	defer pulse.stop()
 	input.Body = &beatingReader{section: bodyReader(body), pulse: pulse}
-	if _, err = b.client.PutObject(ctx, input); err == nil {
-		return nil
-	}
-	switch status, code := answer(err); {
-	case status == http.StatusPreconditionFailed && b.conditional:
-		return nil // present: stored by us before, or by somebody with the same rows (I3)
-	case b.conditional && refusesCondition(status, code):
-		err = fmt.Errorf("the store may not know If-None-Match; if so, set PARQUAY_S3_CONDITIONAL=false: %w", err)
-	}
-	return fail(pulse.explain(err))
+	out, err := b.client.PutObject(ctx, input)
+	return out, pulse.explain(err)
 }
 
-// sum sets the checksum that the store verifies the body with.
-func (b *s3Bucket) sum(input *s3.PutObjectInput, body Body) error {
+// addSum sets the checksum that the store verifies the body with.
+func addSum(input *s3.PutObjectInput, body Body, checksum string) error {
 	var h hash.Hash32
 	var field **string
-	switch b.checksum {
+	switch checksum {
 	case "crc32":
 		h, field = crc32.NewIEEE(), &input.ChecksumCRC32
 	case "crc32c":
@@ -307,9 +315,9 @@ func notFound(err error) error {
 	return err
 }
 
-// refusesCondition says that an answer is one that stores give to an If-None-Match
-// they don't know. They give it to other faults as well.
-func refusesCondition(status int, code string) bool {
+// refusesHeader says that an answer is one that stores give to an If-None-Match, or
+// to a checksum, that they don't know. They give it to other faults as well.
+func refusesHeader(status int, code string) bool {
 	if status == http.StatusNotImplemented {
 		return true
 	}

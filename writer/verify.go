@@ -11,6 +11,7 @@ import (
 	"math/bits"
 	"path"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -101,6 +102,9 @@ func (v *verifier) run(ctx context.Context, prefix string) (err error) {
 	for o, err := range v.bucket.List(ctx, prefix) {
 		if err != nil {
 			return err
+		}
+		if strings.HasPrefix(o.Key, ProbePrefix) {
+			continue // what a start has tried the bucket with, and could not delete
 		}
 		id, err := ParseKey(o.Key)
 		if err != nil {

@@ -278,6 +278,10 @@ func TestVerifyFindsLies(t *testing.T) {
 			putBytes(t, b, folder(id)+"/x/y.parquet", nil)
 			putBytes(t, b, id.Key()+".tmp", nil)
 		}, "map[foreign:3]", "Parquay"},
+		{"object of a probe", func(t *testing.T, b *buckettest.Fake) {
+			putBytes(t, b, writer.ProbePrefix+"x", nil)
+			putBytes(t, b, "events/"+writer.ProbePrefix+"x", nil)
+		}, "map[foreign:1]", ""},
 		{"foreign file between cuts", func(t *testing.T, b *buckettest.Fake) {
 			store(t, b, schema.Events(), id, "1")
 			putBytes(t, b, strings.TrimSuffix(id.Key(), "0.parquet")+"0/x", nil)

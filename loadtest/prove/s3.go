@@ -58,6 +58,9 @@ func (b *s3Bucket) List(ctx context.Context) (list []Object, err error) {
 		}
 		for _, o := range page.Contents {
 			key := strings.TrimPrefix(aws.ToString(o.Key), b.prefix)
+			if strings.HasPrefix(key, ".") {
+				continue // no file of events: what a gateway has tried the bucket with
+			}
 			list = append(list, Object{key, aws.ToInt64(o.Size), aws.ToTime(o.LastModified)})
 		}
 	}

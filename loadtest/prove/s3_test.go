@@ -80,6 +80,9 @@ func TestVerifyS3(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "else.parquet"), []byte("not below the prefix"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(w.dir, ".parquay"), []byte("what a gateway has tried the bucket with"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(&store{t, root})
 	defer server.Close()
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
