@@ -104,6 +104,7 @@ var guide = []section{
 		{"parquay_spool_disk_bytes", quiet, ""},
 		{"parquay_spool_files", quiet, ""},
 		{"parquay_uploads_waiting", quiet, "growth: the bucket does not keep up"},
+		{"parquay_bucket_check_pending", quiet, "1: the bucket has not answered since the start"},
 		{"parquay_bucket_puts_in_flight", quiet, ""},
 		{"parquay_bucket_puts_failing", quiet, "more than 0 for minutes: the outcome of the attempts says why, and so does the log"},
 		{"parquay_bucket_put_attempts_total", false, "`denied` and `missing`, which nothing but an operator mends"},

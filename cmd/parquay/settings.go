@@ -62,6 +62,9 @@ type Settings struct {
 	// Puts a file only if its key is absent (If-None-Match). For a store without that, false: a retried put then writes
 	// the same rows over themselves.
 	S3Conditional bool `envconfig:"PARQUAY_S3_CONDITIONAL" default:"true"`
+	// Tries the bucket at start with a small object below .parquay/, and refuses one that would lose files. With a bucket
+	// that does not answer it starts all the same, and puts no file before the check.
+	CheckBucket bool `envconfig:"PARQUAY_CHECK_BUCKET" default:"true"`
 
 	// When a request is answered: disk, after the sync of a journal frame that holds it (it survives power loss), or
 	// memory, before that (it survives only a graceful stop).

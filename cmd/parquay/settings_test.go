@@ -33,7 +33,7 @@ func TestSettingsDefaults(t *testing.T) {
 	}
 	want := Settings{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9090", Dir: "./parquay-data",
-		S3Checksum: "crc32", S3Conditional: true, Ack: "disk",
+		S3Checksum: "crc32", S3Conditional: true, CheckBucket: true, Ack: "disk",
 		FlushInterval: time.Minute, WindowBytes: 1 << 30, FileRows: 2_000_000,
 		Memory: 512 << 20, RingBytes: 128 << 20, JournalLimit: 10 << 30,
 		MaxBody: 10 << 20, MaxDecoded: 64 << 20, MaxEvent: 1 << 20,

@@ -1,0 +1,127 @@
+// The check of the bucket at start: whether it keeps what the invariants need.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parquay/buffer/journal/vfs"
+	"parquay/writer"
+)
+
+const (
+	// firstCheck is how long a start waits for the check. A store that does not
+	// answer by then is checked when it does, while events are accepted.
+	firstCheck = 5 * time.Second
+	// A check that could not be made is made again after checkAgain, and then at
+	// growing intervals of at most checkLeast: all puts wait for it.
+	checkAgain = 500 * time.Millisecond
+	checkLeast = 5 * time.Second
+	// checkNews is how often the log says that the bucket is still unchecked.
+	checkNews = time.Minute
+)
+
+// errUnfit is returned for a bucket that can't be entrusted with files.
+var errUnfit = errors.New("the bucket can't be used")
+
+// bucketCheck holds all puts back until the bucket was found fit, once. A store that
+// confirms what it does not keep would cost the journal its windows (I4), so none
+// may be asked before. It is the writer's Putter.
+type bucketCheck struct {
+	bucket  writer.Bucket
+	putter  *writer.Putter
+	log     *slog.Logger
+	pending prometheus.Gauge
+	passed  chan struct{} // closed when puts may begin
+}
+
+// openBucketCheck opens the bucket and checks it, if it is there. The error is
+// errUnfit for one that must not be used.
+func openBucketCheck(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.Registerer, log *slog.Logger) (*bucketCheck, error) {
+	bucket, err := s.openBucket(ctx, fsys)
+	if err != nil {
+		return nil, err
+	}
+	c := &bucketCheck{
+		bucket: bucket,
+		putter: writer.NewPutter(failpointBucket(bucket), putsInFlight, log, writer.NewPutMetrics(r)),
+		log:    log,
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "parquay_bucket_check_pending",
+			Help: "1 while the bucket has not been checked since the start, because it does not answer: no file is put; else 0.",
+		}),
+		passed: make(chan struct{}),
+	}
+	r.MustRegister(c.pending)
+	if !s.CheckBucket {
+		close(c.passed)
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstCheck)
+	defer cancel()
+	if err := c.try(ctx); errors.Is(err, errUnfit) {
+		return nil, err
+	} else if err != nil {
+		c.pending.Set(1)
+		log.Warn("the bucket could not be checked yet: events are accepted, and files are put once it was", "error", err)
+	}
+	return c, nil
+}
+
+// Put puts a file, once the bucket was found fit.
+func (c *bucketCheck) Put(ctx context.Context, key string, body writer.Body) error {
+	select {
+	case <-c.passed:
+		return c.putter.Put(ctx, key, body)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run goes on with a check that could not be made at the start, until it was or ctx
+// ends. The error is errUnfit.
+func (c *bucketCheck) run(ctx context.Context) error {
+	told := time.Now()
+	for wait := checkAgain; ; wait = min(2*wait, checkLeast) {
+		select {
+		case <-c.passed:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		err := c.try(ctx)
+		switch {
+		case errors.Is(err, errUnfit):
+			return err
+		case err == nil:
+			c.pending.Set(0)
+			c.log.Info("the bucket was checked: files are put")
+		case time.Since(told) > checkNews:
+			told = time.Now()
+			c.log.Warn("the bucket could still not be checked, and no file is put", "error", err)
+		}
+	}
+}
+
+// try checks the bucket. An error that is not errUnfit says that it could not be asked.
+func (c *bucketCheck) try(ctx context.Context) error {
+	found, err := writer.Probe(ctx, c.bucket)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Fatal {
+			return fmt.Errorf("%w: %s: %s (PARQUAY_CHECK_BUCKET=false starts without this check)", errUnfit, c.bucket, f)
+		}
+		c.log.Warn("the bucket does not keep all that is expected of it", "property", f.Property, "problem", f.Problem, "advice", f.Advice)
+	}
+	close(c.passed)
+	return nil
+}
