@@ -6,13 +6,13 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"time"
 )
 
 // readText returns the request's body, decompressed, in a buffer of s.buffers. It
 // opens the account before it reads anything, which is also when a client that
 // waits for 100 Continue gets it.
-func (s *Server) readText(w http.ResponseWriter, r *http.Request, a *account) (*buffer, error) {
+func (s *Server) readText(w http.ResponseWriter, r *http.Request, p *post) (*buffer, error) {
+	a := &p.account
 	coding, err := contentCoding(r.Header)
 	if err != nil {
 		return nil, err
@@ -23,18 +23,18 @@ func (s *Server) readText(w http.ResponseWriter, r *http.Request, a *account) (*
 		limit, need = min(limit, s.cfg.MaxDecoded), foreseen*size
 	}
 	if r.ContentLength > limit {
-		return nil, &tooLargeError{limit: limit}
+		return nil, tooLargeError{limit: limit}
 	}
 	if err := a.open(need); err != nil {
 		return nil, err
 	}
 	a.text = size
 	wire := s.buffers.get(size)
-	src := &bodyReader{w: w, src: r.Body, started: time.Now()}
-	err = s.fill(wire, src, &tooLargeError{limit: limit}, a, 0)
+	p.body = bodyReader{w: w, src: r.Body, started: p.began}
+	err = s.fill(wire, &p.body, tooLargeError{limit: limit}, a, 0)
 	a.read = int64(len(wire.bytes))
-	s.metrics.wireBytes.Add(float64(src.received))
-	notesOf(w).received = src.received
+	s.metrics.wireBytes.Add(float64(p.body.received))
+	notesOf(w).received = p.body.received
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *Server) decompress(ctx context.Context, c coding, wire *buffer, a *acco
 		return nil, err
 	}
 	text := s.buffers.get(size)
-	err = s.fill(text, src, &tooLargeError{limit: s.cfg.MaxDecoded, decoded: true}, a, beside)
+	err = s.fill(text, src, tooLargeError{limit: s.cfg.MaxDecoded, decoded: true}, a, beside)
 	a.read = int64(len(text.bytes))
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ const expansion = 4
 // fill reads src to its end into b, which grows by doubling. The account covers
 // every growth before it happens, beside bytes that are held elsewhere. More bytes
 // than over allows are that error.
-func (s *Server) fill(b *buffer, src io.Reader, over *tooLargeError, a *account, beside int64) error {
+func (s *Server) fill(b *buffer, src io.Reader, over tooLargeError, a *account, beside int64) error {
 	for {
 		n, err := src.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -67,8 +68,9 @@ func read(t testing.TB, s *Server, body io.Reader, length int64, encoding string
 	if encoding != "" {
 		r.Header.Set("Content-Encoding", encoding)
 	}
-	a := account{intake: s.cfg.Intake, tenant: DefaultTenant}
-	b, err := s.readText(httptest.NewRecorder(), r, &a)
+	p := &post{account: account{intake: s.cfg.Intake, tenant: DefaultTenant}, began: time.Now()}
+	b, err := s.readText(httptest.NewRecorder(), r, p)
+	a := &p.account
 	defer a.close()
 	if err != nil {
 		return nil, err
@@ -302,7 +304,7 @@ func TestBombs(t *testing.T) {
 			_, err := read(t, s, body, length, encoding)
 			runtime.ReadMemStats(&after)
 
-			var tooLarge *tooLargeError
+			var tooLarge tooLargeError
 			if !errors.As(err, &tooLarge) || !tooLarge.decoded {
 				t.Errorf("error %v, want that the decompressed body is too large", err)
 			}

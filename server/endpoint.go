@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"parquay/schema"
 	"parquay/server/cloudevents"
@@ -65,15 +64,14 @@ func (s *Server) tablesOf(t *tenants.Tenant) []string {
 func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err error) {
 	d := p.decoders.Get().(*schema.Decoder)
 	// Not put back when it panics: who knows in what state it is.
-	now := time.Now()
-	if err = cloudevents.Decode(d, p.format, p.header, text, now, p.account.growColumns); err == nil {
+	if err = cloudevents.Decode(d, p.format, p.header, text, p.arrived, p.account.growColumns); err == nil {
 		out = outcomeOf(d)
 		out.DryRun = p.dryRun
 		if p.stores(out) {
 			batches = d.Batches(p.account.tenant)
 		}
 		// They have been decoded, whatever becomes of them.
-		p.tenant.Charge(now, int64(out.Accepted+out.Rejected), 0)
+		p.tenant.Charge(p.arrived, int64(out.Accepted+out.Rejected), 0)
 	}
 	p.putBack(d, &p.account)
 	return batches, out, err

@@ -53,7 +53,7 @@ type tooLargeError struct {
 	decoded bool
 }
 
-func (e *tooLargeError) Error() string {
+func (e tooLargeError) Error() string {
 	if e.decoded {
 		return fmt.Sprintf("the decompressed body has more than %d bytes", e.limit)
 	}

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"parquay/server/cloudevents"
 	"parquay/server/tenants"
 )
@@ -19,6 +17,10 @@ type post struct {
 	modes
 	tenant  *tenants.Tenant
 	account account
+
+	began   time.Time // when the header had come
+	body    bodyReader
+	arrived time.Time // when the body had: the moment of its events' receipt
 
 	format cloudevents.Mode // what the body's events are
 	header http.Header      // the request's, which may be a part of an event
@@ -39,15 +41,16 @@ func (r *result) stored() bool { return r.receipt.Window > 0 }
 
 // postEvents answers once the accepted events and the rejected ones are durable, or
 // as the request's modes have it.
-func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.newPost(w, r)
+func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, table string) error {
+	p, err := s.newPost(w, r, table)
 	if err != nil {
 		return err
 	}
 	notesOf(w).tenant = p.account.tenant
 	defer p.account.close()
-	text, err := s.readText(w, r, &p.account)
-	p.tenant.Charge(time.Now(), 0, p.account.read) // also of a body that is too large, broken, or known
+	text, err := s.readText(w, r, p)
+	p.arrived = time.Now()
+	p.tenant.Charge(p.arrived, 0, p.account.read) // also of a body that is too large, broken, or known
 	if err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request) error {
 }
 
 // newPost says whose request it is, for which table, and how it is to be taken.
-func (s *Server) newPost(w http.ResponseWriter, r *http.Request) (*post, error) {
+func (s *Server) newPost(w http.ResponseWriter, r *http.Request, table string) (*post, error) {
 	if err := s.foreign(r); err != nil {
 		return nil, err
 	}
@@ -77,11 +80,12 @@ func (s *Server) newPost(w http.ResponseWriter, r *http.Request) (*post, error) 
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.endpoint(tenant, chi.URLParam(r, "table"))
+	e, err := s.endpoint(tenant, table)
 	if err != nil {
 		return nil, err
 	}
-	if err := tenant.Admit(time.Now()); err != nil {
+	began := notesOf(w).began
+	if err := tenant.Admit(began); err != nil {
 		return nil, err
 	}
 	m, err := modesOf(r)
@@ -93,7 +97,7 @@ func (s *Server) newPost(w http.ResponseWriter, r *http.Request) (*post, error) 
 		return nil, err
 	}
 	return &post{
-		endpoint: e, modes: m, tenant: tenant, format: format, header: r.Header,
+		endpoint: e, modes: m, tenant: tenant, format: format, header: r.Header, began: began,
 		account: account{intake: s.cfg.Intake, tenant: tenant.Name(), share: tenant.Share()},
 	}, nil
 }

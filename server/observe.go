@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -14,16 +15,15 @@ import (
 // observe names every request, and counts and logs it once it is answered.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		started := time.Now()
-		rec := &recorder{ResponseWriter: w, id: [1]string{requestID(r.Header)}}
+		rec := &recorder{ResponseWriter: w, id: [1]string{requestID(r.Header)}, notes: notes{began: time.Now()}}
 		w.Header()[requestIDField] = rec.id[:]
 		s.metrics.inFlight.Inc()
 		defer func() { // also when a handler aborts the connection by a panic
 			s.metrics.inFlight.Dec()
-			took := time.Since(started)
-			route := chi.RouteContext(r.Context()).RoutePattern()
+			took := time.Since(rec.began)
+			route := rec.route
 			if route == "" {
-				route = "none"
+				route = cmp.Or(chi.RouteContext(r.Context()).RoutePattern(), "none")
 			}
 			s.metrics.answers.observe(route, rec.status, took-rec.waited, rec.written)
 			s.log.request(r, rec, route, took)
@@ -48,6 +48,9 @@ type recorder struct {
 
 // notes are what a handler tells of its request, for metrics and log.
 type notes struct {
+	began time.Time // when the header had come
+	route string    // the pattern of the route; "" for the router's own
+
 	tenant             string          // "" before it is known
 	limits             *tenants.Tenant // whose are told; nil before it is known
 	received           int64           // bytes of the body, as sent

@@ -56,7 +56,7 @@ func problemOf(err error) problem {
 	var (
 		syntax   *schema.SyntaxError
 		rejected *rejectedError
-		tooLarge *tooLargeError
+		tooLarge tooLargeError
 		coding   *codingError
 		corrupt  *corruptError
 		body     *bodyError

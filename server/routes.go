@@ -15,12 +15,28 @@ import (
 
 func (s *Server) eventRoutes() http.Handler {
 	r := s.newRouter(s.boundStreams, s.crossOrigin)
-	r.Post("/v1/{table}", s.orFail(s.postEvents))
+	// A table's own route has no parameter, for which chi and net/http would allocate
+	// a map in every request.
+	for _, name := range s.names {
+		r.Post("/v1/"+name, s.postTo(func(*http.Request) string { return name }))
+	}
+	r.Post(postRoute, s.postTo(func(r *http.Request) string { return chi.URLParam(r, "table") }))
 	r.Get("/v1/{table}/schema", s.orFail(s.getSchema))
 	r.Get("/v1/receipts/{receipt}", s.orFail(s.getReceipt))
 	r.Get("/openapi.json", s.orFail(s.getDescription))
 	r.Get("/", s.getWelcome)
 	return r
+}
+
+// postRoute is the pattern of every table's route, in metrics and log.
+const postRoute = "/v1/{table}"
+
+// postTo takes events for the table of a name.
+func (s *Server) postTo(table func(*http.Request) string) http.HandlerFunc {
+	return s.orFail(func(w http.ResponseWriter, r *http.Request) error {
+		notesOf(w).route = postRoute
+		return s.postEvents(w, r, table(r))
+	})
 }
 
 // orFail serves what either answers or returns why it has not.
