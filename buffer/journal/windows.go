@@ -116,6 +116,11 @@ func (d *Disk) Open(id WindowID) (Reader, error) {
 	if err := d.persist(id, w, segments); err != nil {
 		return nil, fmt.Errorf("open window: %w", err)
 	}
+	return d.reader(id, segments)
+}
+
+// reader reads the segments of a window.
+func (d *Disk) reader(id WindowID, segments []segment) (Reader, error) {
 	r := &reader{fs: d.fs, dir: d.dir, inc: id.Incarnation, next: segments[0].name.first}
 	for i, s := range segments {
 		h, length, err := d.readHeader(s)
