@@ -16,21 +16,34 @@ import (
 // exitJournal is the documented exit code of a gateway whose journal has failed.
 const exitJournal = 3
 
-// TestSyncFails lets the sync of the journal fail once, with strace. From then on
-// nothing is acknowledged by that process, although later syncs would succeed; what
+// TestJournalFails lets a sync or a write of the journal fail, with strace. From then
+// on nothing is acknowledged by that process, although later syncs would succeed; what
 // was acknowledged before is in the files after a restart.
-func TestSyncFails(t *testing.T) {
+func TestJournalFails(t *testing.T) {
 	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("no strace to inject the fault with")
+		t.Skip("missing: strace, to inject the fault with")
 	}
-	s := newSite(t, "PARQUAY_FLUSH_INTERVAL=1h") // nothing but the journal is synced
+	for _, fault := range []string{
+		"fdatasync:error=EIO:when=1", "fdatasync:error=ENOSPC:when=7",
+		"pwrite64:error=EIO:when=1", "pwrite64:error=ENOSPC:when=5", "pwrite64:error=EDQUOT:when=3",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "PARQUAY_FLUSH_INTERVAL=1h") // nothing but the journal is written
+			s.failJournal(strace, fault)
+		})
+	}
+}
+
+func (s *site) failJournal(strace, fault string) {
+	s.Helper()
 	s.start()
-	l := s.load()
+	l := s.gently()
 	s.await("events are accepted", startWithin, func() bool { return l.accepted() > 1000 })
 
-	detach := s.inject(strace, "fdatasync:error=EIO:when=1")
+	detach := s.inject(strace, fault)
 	s.await("the failure is answered", flushWithin, func() bool {
 		return l.answered(http.StatusServiceUnavailable) > 2*connections || s.ended()
 	})
@@ -40,21 +53,17 @@ func TestSyncFails(t *testing.T) {
 		return l.answered(http.StatusServiceUnavailable) > refused+2*connections || s.ended()
 	})
 	if after := l.accepted(); after != before {
-		t.Errorf("%d events were accepted after the sync had failed", after-before)
+		s.Errorf("%d events were accepted after the failure", after-before)
 	}
 	if !s.ended() {
-		if status, body, err := s.gateway.Get(t.Context(), s.gateway.Admin+"/readyz"); err == nil && status != http.StatusServiceUnavailable {
-			t.Errorf("/readyz answers %d %s", status, body)
+		if status, body, err := s.gateway.Get(s.Context(), s.gateway.Admin+"/readyz"); err == nil && status != http.StatusServiceUnavailable {
+			s.Errorf("/readyz answers %d %s", status, body)
 		}
 	}
 	detach()
-	code, err := s.gateway.Stop(stopWithin)
-	s.target.Store("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if code != exitJournal {
-		t.Errorf("exit code %d, want %d", code, exitJournal)
+	s.exits(exitJournal, stopWithin)
+	if !s.gateway.Said("ERROR", "the journal has failed") {
+		s.Error("the log does not say that the journal has failed")
 	}
 	s.start()
 	l.end()

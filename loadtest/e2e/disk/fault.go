@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"unsafe"
 
@@ -68,6 +69,32 @@ func (d *Disk) Break() {
 	name := filepath.Join("/sys/fs/ext4", filepath.Base(device), "trigger_fs_error")
 	if err := os.WriteFile(name, []byte("a test"), 0); err != nil {
 		d.t.Skipf("missing: an ext4 that can be told to fail: %v", err)
+	}
+}
+
+// Repair has e2fsck mend the unmounted disk's own books.
+func (d *Disk) Repair() {
+	d.t.Helper()
+	need(d.t, "e2fsck")
+	output, err := exec.Command("e2fsck", "-f", "-y", d.Image).CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 {
+		err = nil // mended
+	}
+	if err != nil {
+		d.t.Fatalf("repair %s: %v\n%s", d.Image, err, output)
+	}
+}
+
+// Sync makes durable what is on the disk now.
+func (d *Disk) Sync() {
+	d.t.Helper()
+	f, err := os.Open(d.Dir)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		d.t.Fatalf("sync %s: %v", d.Dir, err)
 	}
 }
 

@@ -37,11 +37,12 @@ func Build(dir string, race bool, tags ...string) (string, error) {
 	}
 	binary := filepath.Join(dir, strings.Join(append([]string{"parquay"}, tags...), "-"))
 	args := []string{"build", "-o", binary, "-tags", strings.Join(tags, ",")}
+	env := append(os.Environ(), "CGO_ENABLED=0") // as it is shipped: no loader reads files before it does
 	if race {
-		args = append(args, "-race")
+		args, env = append(args, "-race"), os.Environ()
 	}
 	cmd := exec.Command("go", append(args, "./cmd/parquay")...)
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, env
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the gateway: %w\n%s", err, output)
 	}
