@@ -54,7 +54,8 @@ func NewIn(t testing.TB, in string, bytes int64, options ...string) *Disk {
 	if err := errors.Join(os.Mkdir(d.Dir, 0o755), os.WriteFile(d.Image, nil, 0o600), os.Truncate(d.Image, bytes)); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mkfs.ext4", append(append([]string{"-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"}, options...), d.Image)...)
+	// Without blocks for root alone: a full disk is full for everybody.
+	run(t, "mkfs.ext4", append(append([]string{"-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"}, options...), d.Image)...)
 	t.Cleanup(d.release)
 	d.Mount()
 	return d
