@@ -43,7 +43,9 @@ type Config struct {
 	Backlog       int           // files that may be on their way to the bucket, a kilobyte or two each; default 20,000
 
 	Encoders int // row groups encoded at a time; default GOMAXPROCS
-	Uploads  int // files put at a time; default 32
+	Uploads  int // files put at a time, those that wait to be tried again included; default 512
+	// TenantUploads is how many of those may be of one tenant; default 24.
+	TenantUploads int
 
 	Now     func() time.Time // the wall clock; default time.Now
 	Logger  *slog.Logger
@@ -79,7 +81,7 @@ type Buffer struct {
 	committer  *committer
 	replayer   *replayer
 	work       *queue[job]
-	uploads    *queue[*file]
+	uploads    *uploads
 	groupBytes int64 // at which a row group is encoded
 	drainBytes int64 // pushed to a tenant, at which its ring is drained
 
@@ -111,7 +113,7 @@ func Open(cfg Config) (*Buffer, error) {
 		log:        cfg.Logger,
 		metrics:    cfg.Metrics,
 		work:       newQueue[job](),
-		uploads:    newQueue[*file](),
+		uploads:    newUploads(cfg.TenantUploads),
 		groupBytes: min(groupBytes, cfg.Memory/8),
 		failed:     make(chan struct{}),
 		ended:      make(chan struct{}),
@@ -161,7 +163,10 @@ func (cfg Config) withDefaults() Config {
 		cfg.Encoders = runtime.GOMAXPROCS(0)
 	}
 	if cfg.Uploads == 0 {
-		cfg.Uploads = 32
+		cfg.Uploads = 512
+	}
+	if cfg.TenantUploads == 0 {
+		cfg.TenantUploads = 24
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -128,7 +128,7 @@ func (f *file) release(ctx context.Context) {
 		f.end()
 		return
 	}
-	f.tenant.b.uploads.push(first, f)
+	f.tenant.b.uploads.push(f)
 }
 
 func (f *file) close(ctx context.Context) error {
@@ -161,6 +161,7 @@ func (b *Buffer) upload(ctx context.Context) error {
 			}
 		}
 		f.end()
+		b.uploads.done(f)
 	}
 }
 

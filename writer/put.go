@@ -31,17 +31,21 @@ const (
 type Putter struct {
 	bucket  Bucket
 	slots   chan struct{} // one for each attempt in flight
+	again   chan struct{} // one for each of those that is not its Put's first
 	metrics *PutMetrics
 	trouble trouble
 	jitter  func(limit time.Duration) time.Duration // evenly from [0, limit]
 }
 
 // NewPutter returns a putter that has at most inFlight attempts under way at once,
-// over all its Puts. Puts that wait for a retry are not in flight.
+// over all its Puts, and a quarter of them are first ones: attempts that last until
+// they time out must not keep out those that would not. Puts that wait for a retry are
+// not in flight.
 func NewPutter(b Bucket, inFlight int, log *slog.Logger, m *PutMetrics) *Putter {
 	return &Putter{
 		bucket:  b,
 		slots:   make(chan struct{}, inFlight),
+		again:   make(chan struct{}, inFlight-inFlight/4),
 		metrics: m,
 		trouble: trouble{log: log.With("bucket", b.String()), gauge: m.failing},
 		jitter:  func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
@@ -55,7 +59,7 @@ func NewPutter(b Bucket, inFlight int, log *slog.Logger, m *PutMetrics) *Putter 
 func (p *Putter) Put(ctx context.Context, key string, body Body) error {
 	failing := false
 	for attempt := 0; ; attempt++ {
-		err := p.attempt(ctx, key, body)
+		err := p.attempt(ctx, key, body, attempt > 0)
 		if err == nil {
 			if failing {
 				p.trouble.ended(true)
@@ -81,11 +85,15 @@ func (p *Putter) Put(ctx context.Context, key string, body Body) error {
 func (p *Putter) Failing() (puts int, since time.Time) { return p.trouble.state() }
 
 // attempt puts once, when there is a slot.
-func (p *Putter) attempt(ctx context.Context, key string, body Body) error {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+func (p *Putter) attempt(ctx context.Context, key string, body Body, again bool) error {
+	if again {
+		if err := enter(ctx, p.again); err != nil {
+			return err
+		}
+		defer func() { <-p.again }()
+	}
+	if err := enter(ctx, p.slots); err != nil {
+		return err
 	}
 	defer func() { <-p.slots }()
 	p.metrics.inFlight.Inc()
@@ -94,6 +102,16 @@ func (p *Putter) attempt(ctx context.Context, key string, body Body) error {
 	err := p.bucket.Put(ctx, key, body)
 	p.metrics.observe(KindOf(err), time.Since(start))
 	return err
+}
+
+// enter waits for a place.
+func enter(ctx context.Context, places chan<- struct{}) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

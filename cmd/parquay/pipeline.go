@@ -57,7 +57,7 @@ func openPipeline(ctx context.Context, s Settings, tables []*schema.Table, fsys 
 		FlushInterval: s.FlushInterval,
 		WindowBytes:   int64(s.WindowBytes), FileRows: s.FileRows,
 		Memory: int64(s.Memory / 2), RingBytes: int64(s.RingBytes), JournalLimit: int64(s.JournalLimit),
-		Encoders: s.encoders(), Uploads: putsInFlight,
+		Encoders: s.encoders(), TenantUploads: putsInFlight - putsInFlight/4, // the rest is for others
 		Logger: log, Metrics: buffer.NewMetrics(r),
 	})
 	if err != nil {
