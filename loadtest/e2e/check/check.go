@@ -18,6 +18,7 @@ type Report struct {
 	Files, Rows  int
 	Acknowledged int      // events that had to be there
 	Repeated     int      // rows of events that were sent again because no answer came
+	Missing      int      // events that had to be there and are not; each is a disagreement
 	Failed       int      // disagreements
 	Failures     []string // the first of them, each with its address
 }
@@ -244,6 +245,7 @@ func (c *checker) account(a *ledger.Account) {
 	if !a.Acked.IsZero() {
 		c.Acknowledged++
 		if rows == 0 {
+			c.Missing++
 			c.fail("event "+a.Key, "was acknowledged at %v and is in no file", a.Acked.UTC())
 		}
 	}
