@@ -150,7 +150,7 @@ func TestStopWithABacklog(t *testing.T) {
 }
 
 // eventually polls for what another goroutine is about to do.
-func eventually(t *testing.T, ok func() bool) {
+func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
 	for range 10_000 {
 		if ok() {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"parquay/buffer/journal"
 	"parquay/schema"
@@ -90,7 +91,9 @@ type Buffer struct {
 	failed   chan struct{}         // closed when it did, after the last window was ended
 	ended    chan struct{}         // closed when Run has
 
-	files atomic.Int64 // begun and not yet put or given up
+	files    atomic.Int64        // begun and not yet put or given up
+	shedding atomic.Int64        // tenants that were asked to make room and have not yet
+	loading  *semaphore.Weighted // bytes read back from the journal, to be encoded
 
 	pendingCount atomic.Int64
 
@@ -119,6 +122,7 @@ func Open(cfg Config) (*Buffer, error) {
 		ended:      make(chan struct{}),
 	}
 	b.drainBytes = min(b.groupBytes, cfg.RingBytes/8)
+	b.loading = semaphore.NewWeighted(cfg.Memory / loadShare)
 	b.budget.init(cfg.Memory)
 	b.tenants.init()
 	b.accounts.init()

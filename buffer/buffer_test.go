@@ -509,11 +509,11 @@ func (g *gateway) awaitWaiting(n int) {
 	}
 }
 
-func (m *gatedMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) error {
-	err := m.Medium.Append(h, seq, frame, sync)
+func (m *gatedMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) (journal.Place, error) {
+	place, err := m.Medium.Append(h, seq, frame, sync)
 	m.entered <- batchesOf(frame)
 	<-m.gate
-	return err
+	return place, err
 }
 
 func TestDrainDeadline(t *testing.T) {

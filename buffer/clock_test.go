@@ -155,7 +155,7 @@ type loggedMedium struct {
 	frames []struct{ opened, at time.Time }
 }
 
-func (m *loggedMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) error {
+func (m *loggedMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) (journal.Place, error) {
 	m.frames = append(m.frames, struct{ opened, at time.Time }{h.Opened, time.Now().UTC()})
 	return m.Medium.Append(h, seq, frame, sync)
 }

@@ -73,6 +73,7 @@ type committer struct {
 	sequence uint64 // frames appended so far
 	frame    []byte
 	batches  []journal.Batch
+	offsets  []int64   // of their bytes in the frame
 	spare    []*commit // the last round's slice, for the next
 }
 
@@ -222,7 +223,8 @@ func (c *committer) commit(commits []*commit) error {
 	c.sequence++
 	c.frame = slices.Grow(c.frame[:0], journal.FrameSize(c.batches))
 	c.frame = journal.AppendFrame(c.frame, c.b.cfg.Incarnation, c.sequence, c.batches)
-	if err := c.append(now); err != nil {
+	place, err := c.append(now)
+	if err != nil {
 		return c.fail(err)
 	}
 
@@ -237,14 +239,7 @@ func (c *committer) commit(commits []*commit) error {
 	c.b.traces.note(w.id, begins, c.sequence, commits)
 	w.bytes += int64(len(c.frame))
 	w.arrivals.add(now, c.b.cfg.FlushInterval/arrivalsPerInterval, commits)
-	receipt := Receipt{c.incarnation, w.id.Window, c.sequence}
-	for _, cm := range commits {
-		cm.receipt = receipt
-		cm.tenant.account.commit(cm.tally)
-		for _, batch := range cm.batches {
-			w.push(cm.tenant, entry{batch: batch, window: w, frame: c.sequence})
-		}
-	}
+	c.push(commits, place)
 	c.b.metrics.committed(commits, len(c.frame))
 	c.trim()
 	if w.bytes >= c.b.cfg.WindowBytes {
@@ -253,14 +248,31 @@ func (c *committer) commit(commits []*commit) error {
 	return nil
 }
 
+// push hands the batches of a frame to their tenants.
+func (c *committer) push(commits []*commit, frame journal.Place) {
+	w := c.window
+	receipt := Receipt{c.incarnation, w.id.Window, c.sequence}
+	c.offsets = slices.AppendSeq(c.offsets[:0], journal.Offsets(c.batches))
+	n := 0
+	for _, cm := range commits {
+		cm.receipt = receipt
+		cm.tenant.account.commit(cm.tally)
+		for _, batch := range cm.batches {
+			place := journal.Place{Segment: frame.Segment, Offset: frame.Offset + c.offsets[n]}
+			w.push(cm.tenant, entry{batch: batch, window: w, frame: c.sequence, place: place})
+			n++
+		}
+	}
+}
+
 // append writes and syncs the frame.
-func (c *committer) append(now time.Time) error {
+func (c *committer) append(now time.Time) (journal.Place, error) {
 	c.appending.Store(now.UnixNano())
 	defer c.appending.Store(0)
 	began := time.Now()
-	err := c.b.cfg.Medium.Append(c.current, c.sequence, c.frame, !c.b.cfg.Volatile)
+	place, err := c.b.cfg.Medium.Append(c.current, c.sequence, c.frame, !c.b.cfg.Volatile)
 	c.b.metrics.Append.Observe(time.Since(began).Seconds())
-	return err
+	return place, err
 }
 
 // trim lets a frame buffer go that one large request has grown.
@@ -319,10 +331,22 @@ func (c *committer) endWindow(reason string) {
 	w.end()
 }
 
-// relieve ends the window if that frees a good part of the memory. If it would
-// not, memory is held by windows that are being flushed already.
+// relieve makes room, if the open window holds a good part of the memory: its
+// tenants let go of batches that the journal has, and the window goes on. Once it
+// holds little but the places of those, it ends. If it holds little, memory is held
+// by requests, and by windows that are being flushed already.
 func (c *committer) relieve() {
-	if c.window != nil && c.window.held.Load() > c.b.cfg.Memory/4 {
+	w := c.window
+	if w == nil || c.b.shedding.Load() > 0 {
+		return
+	}
+	held := w.held.Load()
+	switch shed := w.shed.Load(); {
+	case held-shed > c.b.cfg.Memory/4:
+		for t := range w.tenants {
+			t.lighten()
+		}
+	case held > c.b.cfg.Memory/4:
 		c.endWindow("memory")
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
-
-	"parquay/schema"
 )
 
 // job is a piece of work for the encoders: a row group to encode, which goes
@@ -32,10 +30,12 @@ func (b *Buffer) encode(ctx context.Context) error {
 // partition is the rows of one (window, table, hour) of a tenant that are popped
 // and not yet encoded, and the file they go to.
 type partition struct {
-	key     partKey
-	batches []*schema.Batch
-	rows    int
-	bytes   int64
+	key    partKey
+	pieces []piece
+	shed   int   // so many pieces, the first ones, are in the journal only
+	rows   int   // of all pieces
+	bytes  int64 // they take to be encoded
+	held   int64 // they take now
 
 	frames  frameSet // of the current file
 	cut     int      // of the current file
@@ -111,7 +111,7 @@ func (t *tenant) add(ctx context.Context, e entry) {
 		p = &partition{key: key}
 		t.parts[key] = p
 	}
-	if p.cutRows > 0 && p.cutRows+e.batch.Rows > e.window.fileRows {
+	if cutsBefore(p.cutRows, e.batch.Rows, e.window.fileRows) {
 		t.encode(ctx, p, true)
 		p.cut++
 		p.cutRows = 0
@@ -120,10 +120,11 @@ func (t *tenant) add(ctx context.Context, e entry) {
 		t.encode(ctx, p, false)
 	}
 	p.frames.add(e.frame)
-	p.batches = append(p.batches, e.batch)
+	p.pieces = append(p.pieces, piece{batch: e.batch, place: e.place})
 	p.rows += e.batch.Rows
 	p.cutRows += e.batch.Rows
 	p.bytes += cost(e.batch)
+	p.held += cost(e.batch)
 }
 
 // encode queues the partition's rows as a row group; last says that the file
@@ -133,12 +134,12 @@ func (t *tenant) encode(ctx context.Context, p *partition, last bool) {
 		p.file = t.newFile(p)
 	}
 	f := p.file
-	if len(p.batches) > 0 {
+	if len(p.pieces) > 0 {
 		f.rows += int64(p.rows)
 		f.refs.Add(1)
 		t.pins.Add(1)
-		t.b.work.push(first, &groupJob{file: f, batches: p.batches, bytes: p.bytes})
-		p.batches, p.rows, p.bytes = nil, 0, 0
+		t.b.work.push(first, &groupJob{file: f, table: p.key.table, pieces: p.pieces, shed: p.shed, held: p.held})
+		p.pieces, p.shed, p.rows, p.bytes, p.held = nil, 0, 0, 0, 0
 	}
 	if last {
 		f.frames = p.frames
@@ -167,11 +168,25 @@ func (t *tenant) endWindow(ctx context.Context, w *window) {
 	w.release() // last: it may be all that a drain waits for
 }
 
-// relieve makes room for a tenant that has taken half of its share without
-// filling row groups, as one does that sends many hours at once, or that is refused:
-// its largest partitions are encoded early. Some rows are left to wait for others,
-// lest row groups become as small as requests.
+// lighten has the tenant make room for the others.
+func (t *tenant) lighten() {
+	if !t.shed.Swap(true) {
+		t.b.shedding.Add(1)
+	}
+	t.schedule()
+}
+
+// relieve makes room: for the others, if all memory is short, and for a tenant that
+// has taken half of its share without filling row groups, as one does that sends
+// many hours at once, or that is refused. Some of its rows are left to wait for
+// others, lest row groups become as small as requests.
 func (t *tenant) relieve(ctx context.Context) {
+	if t.shed.Swap(false) {
+		for _, p := range t.parts {
+			t.relievePart(ctx, p)
+		}
+		t.b.shedding.Add(-1)
+	}
 	limit := t.share.Load()
 	wait := limit / 4
 	switch {
@@ -180,19 +195,36 @@ func (t *tenant) relieve(ctx context.Context) {
 	case t.used.Load() <= limit/2:
 		return
 	}
-	pending := int64(0)
+	held := int64(0)
 	for _, p := range t.parts {
-		pending += p.bytes
+		held += p.held
 	}
-	if pending <= wait {
+	if held <= wait {
 		return // as most times for a tenant that is refused again and again
 	}
-	byBytes := func(a, b *partition) int { return cmp.Compare(b.bytes, a.bytes) }
-	for _, p := range slices.SortedFunc(maps.Values(t.parts), byBytes) {
-		if pending <= wait {
+	byHeld := func(a, b *partition) int { return cmp.Compare(b.held, a.held) }
+	for _, p := range slices.SortedFunc(maps.Values(t.parts), byHeld) {
+		if held <= wait {
 			return
 		}
-		pending -= p.bytes
-		t.encode(ctx, p, false)
+		held -= p.held
+		if !t.relievePart(ctx, p) {
+			t.encode(ctx, p, false)
+		}
+		held += p.held
 	}
+}
+
+// relievePart makes room in a partition: what is a good part of a row group is
+// encoded, less is let go. It is false if neither can be.
+func (t *tenant) relievePart(ctx context.Context, p *partition) bool {
+	switch {
+	case p.rows >= groupRows/4 || p.bytes >= t.b.groupBytes/4:
+		t.encode(ctx, p, false)
+	case p.shed == len(p.pieces) || p.key.window.replayed:
+		return false
+	default:
+		t.letGo(p)
+	}
+	return true
 }

@@ -58,18 +58,18 @@ type failingMedium struct {
 	count   int
 }
 
-func (m *failingMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) error {
+func (m *failingMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) (journal.Place, error) {
 	n := m.count
 	m.count++
 	if n < m.at {
 		return m.Medium.Append(h, seq, frame, sync)
 	}
 	if n == m.at && m.applied {
-		if err := m.Medium.Append(h, seq, frame, sync); err != nil {
-			return err
+		if _, err := m.Medium.Append(h, seq, frame, sync); err != nil {
+			return journal.Place{}, err
 		}
 	}
-	return journal.ErrFailed
+	return journal.Place{}, journal.ErrFailed
 }
 
 // TestFailedBesideALeftover: a window of an earlier process that can't be read does
@@ -200,7 +200,7 @@ type syncMedium struct {
 	synced bool
 }
 
-func (m *syncMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) error {
+func (m *syncMedium) Append(h *journal.Header, seq uint64, frame []byte, sync bool) (journal.Place, error) {
 	m.synced = m.synced || sync
 	return m.Medium.Append(h, seq, frame, sync)
 }

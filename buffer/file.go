@@ -96,23 +96,26 @@ func (t *tenant) newFile(p *partition) *file {
 
 // groupJob encodes one row group.
 type groupJob struct {
-	file    *file
-	batches []*schema.Batch
-	bytes   int64 // held by the batches
+	file   *file
+	table  *schema.Table
+	pieces []piece
+	shed   int   // so many pieces, the first ones, are in the journal only
+	held   int64 // bytes taken for the pieces
 }
 
 func (j *groupJob) do(ctx context.Context) {
 	f := j.file
 	if f.window.failed() == nil {
-		if err := guard(func() error { return f.Append(ctx, j.batches) }); err != nil {
+		if err := guard(func() error { return j.encode(ctx) }); err != nil {
 			f.window.fail(fmt.Errorf("encode a row group: %w", err))
 		}
 	}
-	j.batches = nil
-	f.window.held.Add(-j.bytes)
-	f.tenant.b.budget.give(j.bytes)
+	j.pieces = nil
+	f.window.held.Add(-j.held)
+	f.window.shed.Add(-int64(j.shed) * placeBytes)
+	f.tenant.b.budget.give(j.held)
 	if !f.window.replayed {
-		f.tenant.give(j.bytes)
+		f.tenant.give(j.held)
 	}
 	f.tenant.unpin()
 	f.release(ctx)

@@ -24,6 +24,7 @@ type Metrics struct {
 	Latency       *latency
 	FlushFailures prometheus.Counter
 	Postponed     prometheus.Counter
+	Shed          prometheus.Counter
 	Recovered     prometheus.Counter
 	Corrupt       prometheus.Counter
 	Failed        prometheus.Gauge
@@ -59,6 +60,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Latency: newLatency("parquay_event_stored_seconds", "Time from an event's commit until it was in the bucket, by event. For a recovered one: from the beginning of its window.",
 			prometheus.ExponentialBuckets(0.25, 2, 18)),
 		Postponed:     counter("parquay_windows_postponed_total", "Windows left in the journal because too many files waited for the bucket."),
+		Shed:          counter("parquay_batches_shed_total", "Batches that memory let go while they waited, to be read back from the journal."),
 		FlushFailures: counter("parquay_flush_failures_total", "Flushes of a window that failed and are done again from the journal."),
 		Recovered:     counter("parquay_recovered_rows_total", "Rows read back from the journal and flushed."),
 		Corrupt:       counter("parquay_journal_corrupt_windows_total", "Windows of the journal found damaged and kept in quarantine."),
@@ -73,7 +75,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	if reg != nil {
 		reg.MustRegister(m.Batches, m.Rows, m.JournalBytes, m.Frames, m.Append, m.Windows, m.Refused,
-			m.Flush, m.Latency, m.FlushFailures, m.Postponed, m.Recovered, m.Corrupt, m.Failed)
+			m.Flush, m.Latency, m.FlushFailures, m.Postponed, m.Shed, m.Recovered, m.Corrupt, m.Failed)
 	}
 	return m
 }

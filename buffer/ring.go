@@ -5,6 +5,7 @@ package buffer
 import (
 	"sync/atomic"
 
+	"parquay/buffer/journal"
 	"parquay/schema"
 )
 
@@ -30,7 +31,8 @@ type ring struct {
 type entry struct {
 	batch  *schema.Batch
 	window *window
-	frame  uint64 // that holds the batch
+	frame  uint64        // that holds the batch
+	place  journal.Place // of the batch's bytes, in a live window
 }
 
 const blockSlots = 32

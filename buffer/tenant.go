@@ -23,7 +23,8 @@ type tenant struct {
 
 	ring    ring
 	turn    turn
-	pressed atomic.Bool // its share is short: encode early
+	pressed atomic.Bool // its share is short: make room
+	shed    atomic.Bool // all memory is short: make room
 
 	undrained int64 // committer's: bytes pushed since the drainer was last called
 

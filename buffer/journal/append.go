@@ -24,19 +24,20 @@ type writer struct {
 }
 
 // Append adds a frame. It writes it with one call, from the caller's memory.
-func (d *Disk) Append(h *Header, seq uint64, frame []byte, sync bool) error {
+func (d *Disk) Append(h *Header, seq uint64, frame []byte, sync bool) (Place, error) {
 	d.appending.Lock()
 	defer d.appending.Unlock()
 	if err := d.failure(); err != nil {
-		return err
+		return Place{}, err
 	}
 	if err := d.append(h, seq, frame, sync); err != nil {
-		return d.fail(fmt.Errorf("append frame %d to window %d: %w", seq, h.Window, err))
+		return Place{}, d.fail(fmt.Errorf("append frame %d to window %d: %w", seq, h.Window, err))
 	}
 	// At this point the frame is on the medium, and with sync it survives power
 	// loss. Only now may anyone read it back.
-	d.grow(d.writer.name, int64(len(frame)))
-	return nil
+	w := &d.writer
+	d.grow(w.name, int64(len(frame)))
+	return Place{w.name.first, w.size - int64(len(frame))}, nil
 }
 
 func (d *Disk) append(h *Header, seq uint64, frame []byte, sync bool) error {

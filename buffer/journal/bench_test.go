@@ -73,7 +73,8 @@ func (a *appender) append(sync bool) error {
 	a.sequence++
 	a.frame = journal.AppendFrame(a.frame[:0], a.inc, a.sequence, a.batches)
 	a.size += len(a.frame)
-	return a.Append(&a.header, a.sequence, a.frame, sync)
+	_, err := a.Append(&a.header, a.sequence, a.frame, sync)
+	return err
 }
 
 func BenchmarkAppend(b *testing.B) {

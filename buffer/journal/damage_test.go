@@ -480,7 +480,7 @@ func TestUnreadableIsNotBlank(t *testing.T) {
 	batch := journal.Batch{Tenant: "acme", Rows: 1}
 	batch.Bytes = make([]byte, 2*4096-int(p.Usage())-journal.FrameSize([]journal.Batch{batch}))
 	frame := journal.AppendFrame(nil, p.Incarnation, 2, []journal.Batch{batch})
-	if err := p.Medium.Append(p.Header(1), 2, frame, true); err != nil {
+	if _, err := p.Medium.Append(p.Header(1), 2, frame, true); err != nil {
 		t.Fatal(err)
 	}
 	p.Sequence = 2

@@ -49,7 +49,7 @@ func example(t *testing.T) (file string, content []byte, frames []journal.Frame)
 		if len(frame) != journal.FrameSize(f.Batches) {
 			t.Errorf("frame of %d bytes, said to be %d", len(frame), journal.FrameSize(f.Batches))
 		}
-		if err := d.Append(h, f.Sequence, frame, true); err != nil {
+		if _, err := d.Append(h, f.Sequence, frame, true); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"math"
 	"slices"
 )
@@ -71,6 +72,21 @@ func AppendFrame(dst []byte, inc Incarnation, seq uint64, batches []Batch) []byt
 		dst = append(dst, b.Bytes...)
 	}
 	return order.AppendUint32(dst, checksum(inc, seq, dst[from:]))
+}
+
+// Offsets yields how far behind the place of a frame the bytes of each of its
+// batches begin.
+func Offsets(batches []Batch) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		at := int64(frameHead)
+		for i := range batches {
+			at += int64(batchHead + len(batches[i].Tenant))
+			if !yield(at) {
+				return
+			}
+			at += int64(len(batches[i].Bytes))
+		}
+	}
 }
 
 // head is a frame's header.

@@ -90,9 +90,11 @@ type Medium interface {
 	// header with a new, greater, Window ends the window before: frames can't
 	// join that any more. Nothing is written for a window before its first frame.
 	//
+	// It returns where the frame begins.
+	//
 	// Any error is final: the frame's fate is unknown, and every later Append
 	// returns ErrFailed.
-	Append(h *Header, seq uint64, frame []byte, sync bool) error
+	Append(h *Header, seq uint64, frame []byte, sync bool) (Place, error)
 
 	// Windows lists the windows that earlier incarnations have left and that
 	// were neither deleted nor quarantined since, oldest (Header.Opened) first.
@@ -104,6 +106,10 @@ type Medium interface {
 	// holds frames but no header to read them by, ErrVersion if a newer binary
 	// has written it, and fs.ErrNotExist if there is no such window.
 	Open(id WindowID) (Reader, error)
+
+	// Pick returns a reader of single places of an own window, which may be open
+	// still. It returns fs.ErrNotExist if there is no such window.
+	Pick(id WindowID) (Picker, error)
 
 	// Delete removes a window that has ended, durably and as a whole: after a
 	// crash it is either all there or gone. Deleting a window that is gone is
@@ -143,6 +149,23 @@ type Reader interface {
 
 	// Close releases the reader.
 	Close() error
+}
+
+// Picker reads what was appended, place by place, as it is on the medium: whether it
+// is what was appended is for the caller to check. It serves one goroutine.
+type Picker interface {
+	// ReadAt fills p from a place on. An error means that p is not filled; it is
+	// fs.ErrNotExist once the window is deleted.
+	ReadAt(p []byte, at Place) error
+
+	// Close releases the picker.
+	Close() error
+}
+
+// Place is a position within a window.
+type Place struct {
+	Segment uint64 // the sequence of its first frame
+	Offset  int64  // within it
 }
 
 // Damage is a place where a window's segments are not what was written.

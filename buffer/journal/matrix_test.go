@@ -71,7 +71,7 @@ type ledger struct {
 
 func newLedger(t *testing.T) *ledger {
 	return &ledger{
-		Process:  &mediumtest.Process{T: t, Incarnation: journal.NewIncarnation(), Frames: map[journal.WindowID][]journal.Frame{}},
+		Process:  mediumtest.New(t),
 		durable:  map[uint64]journal.WindowID{},
 		volatile: map[uint64]journal.WindowID{},
 		deleted:  map[journal.WindowID]bool{},

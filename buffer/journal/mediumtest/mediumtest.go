@@ -26,6 +26,7 @@ func Run(t *testing.T, storage func(t *testing.T) Storage) {
 		{"round trip", testRoundTrip},
 		{"order of windows", testOrder},
 		{"own window", testOwn},
+		{"pick", testPick},
 		{"unsynced", testUnsynced},
 		{"nothing before the first frame", testLazy},
 		{"refusals", testRefusals},
@@ -135,27 +136,27 @@ func testRefusals(t *testing.T, open Storage) {
 		{"an earlier window", journal.ErrEnded, func(p *Process) error { return p.Append(0, true) }},
 		{"another process's frame", journal.ErrCorrupt, func(p *Process) error {
 			frame := journal.AppendFrame(nil, journal.NewIncarnation(), 4, Batches(4))
-			return p.Medium.Append(p.Header(1), 4, frame, true)
+			return p.appendRaw(p.Header(1), 4, frame, true)
 		}},
 		{"another place's frame", journal.ErrCorrupt, func(p *Process) error {
-			return p.Medium.Append(p.Header(1), 4, journal.AppendFrame(nil, p.Incarnation, 5, nil), true)
+			return p.appendRaw(p.Header(1), 4, journal.AppendFrame(nil, p.Incarnation, 5, nil), true)
 		}},
 		{"half a frame", journal.ErrCorrupt, func(p *Process) error {
 			frame := journal.AppendFrame(nil, p.Incarnation, 4, Batches(4))
-			return p.Medium.Append(p.Header(1), 4, frame[:len(frame)-1], true)
+			return p.appendRaw(p.Header(1), 4, frame[:len(frame)-1], true)
 		}},
 		{"an unknown table", journal.ErrCorrupt, func(p *Process) error {
 			frame := journal.AppendFrame(nil, p.Incarnation, 4, []journal.Batch{{Table: 2}})
-			return p.Medium.Append(p.Header(1), 4, frame, true)
+			return p.appendRaw(p.Header(1), 4, frame, true)
 		}},
 		{"a frame too large", journal.ErrTooLarge, func(p *Process) error {
 			frame := journal.AppendFrame(nil, p.Incarnation, 4, []journal.Batch{{Bytes: make([]byte, journal.MaxFrame)}})
-			return p.Medium.Append(p.Header(1), 4, frame, true)
+			return p.appendRaw(p.Header(1), 4, frame, true)
 		}},
 		{"a header too large", journal.ErrTooLarge, func(p *Process) error {
 			h := p.Header(2)
 			h.Tables[0].Document = make([]byte, journal.MaxHeader)
-			return p.Medium.Append(h, 4, journal.AppendFrame(nil, p.Incarnation, 4, nil), true)
+			return p.appendRaw(h, 4, journal.AppendFrame(nil, p.Incarnation, 4, nil), true)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -193,7 +194,7 @@ func testLargest(t *testing.T, open Storage) {
 	if len(frame) != journal.MaxFrame {
 		t.Fatalf("frame of %d bytes", len(frame))
 	}
-	if err := one.Medium.Append(one.Header(1), 2, frame, true); err != nil {
+	if _, err := one.Medium.Append(one.Header(1), 2, frame, true); err != nil {
 		t.Fatal(err)
 	}
 	one.Frames[id] = append(one.Frames[id], journal.Frame{Sequence: 2, Batches: []journal.Batch{batch}})

@@ -21,12 +21,22 @@ type Process struct {
 	Incarnation journal.Incarnation
 	Sequence    uint64
 	Frames      map[journal.WindowID][]journal.Frame // those whose Append returned nil
+	Places      map[journal.WindowID][]journal.Place // where they are
+}
+
+// New returns a process that has no medium yet.
+func New(t testing.TB) *Process {
+	return &Process{
+		T: t, Incarnation: journal.NewIncarnation(),
+		Frames: map[journal.WindowID][]journal.Frame{},
+		Places: map[journal.WindowID][]journal.Place{},
+	}
 }
 
 // Start opens the medium as a new process.
 func Start(t testing.TB, open Storage) *Process {
 	t.Helper()
-	p := &Process{T: t, Incarnation: journal.NewIncarnation(), Frames: map[journal.WindowID][]journal.Frame{}}
+	p := New(t)
 	var err error
 	if p.Medium, err = open(p.Incarnation); err != nil {
 		t.Fatal(err)
@@ -87,11 +97,18 @@ func (p *Process) Append(window uint64, sync bool) error {
 	p.Sequence++
 	batches := Batches(p.Sequence)
 	frame := journal.AppendFrame(nil, p.Incarnation, p.Sequence, batches)
-	err := p.Medium.Append(p.Header(window), p.Sequence, frame, sync)
+	place, err := p.Medium.Append(p.Header(window), p.Sequence, frame, sync)
 	if err == nil {
 		id := journal.WindowID{Incarnation: p.Incarnation, Window: window}
 		p.Frames[id] = append(p.Frames[id], journal.Frame{Sequence: p.Sequence, Batches: batches})
+		p.Places[id] = append(p.Places[id], place)
 	}
+	return err
+}
+
+// appendRaw appends a frame and keeps no ledger.
+func (p *Process) appendRaw(h *journal.Header, seq uint64, frame []byte, sync bool) error {
+	_, err := p.Medium.Append(h, seq, frame, sync)
 	return err
 }
 

@@ -1,0 +1,134 @@
+package buffer
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"parquay/buffer/journal/vfs"
+	"parquay/schema"
+)
+
+// small is a configuration with little memory, whose tenants may take all of it.
+func small(t *testing.T, dir string, files Files) Config {
+	cfg := config(t, vfs.OS{}, dir, files)
+	cfg.Memory, cfg.RingBytes = 1<<20, 1<<20
+	cfg.Volatile = true // syncs are not what is tested
+	cfg.Metrics = NewMetrics(nil)
+	return cfg
+}
+
+// fill posts n batches of so many tenants in turns, and waits whenever memory is full.
+func (g *gateway) fill(n, tenants, size int) (all []*schema.Batch) {
+	g.t.Helper()
+	for i := range n {
+		b := batch(fmt.Sprint("tenant-", i%tenants), int64(i%2), 1+i%5, size) // an even number of tenants has one hour each
+		eventually(g.t, func() bool { return g.post(b) == nil })
+		all = append(all, b)
+	}
+	return all
+}
+
+// memoryWindows is how many windows were ended for want of memory.
+func (g *gateway) memoryWindows() float64 {
+	return testutil.ToFloat64(g.metrics.Windows.WithLabelValues("memory"))
+}
+
+// TestShed: a window holds many times the memory, and each tenant's hour is one
+// file all the same (I3, I6).
+func TestShed(t *testing.T) {
+	files := newFakeFiles(t)
+	g := start(t, small(t, t.TempDir(), files))
+	all := g.fill(3000, 500, 4000) // 12 MB
+	if n := g.memoryWindows(); n != 0 {
+		t.Errorf("%v windows ended for want of memory", n)
+	}
+	if n := testutil.ToFloat64(g.metrics.Shed); n < 2000 {
+		t.Errorf("%v batches were let go of 3000, of which a twelfth fits the memory", n)
+	}
+	g.finish()
+	once(t, files, all...)
+	if n, _ := files.count(); n != 500 {
+		t.Errorf("%d files of 500 tenants with an hour each", n)
+	}
+	if n := g.budget.used.Load(); n != 0 {
+		t.Errorf("I6: %d bytes are taken in the end", n)
+	}
+}
+
+// TestShedPlaces: batches so small that their places fill the memory end the window.
+func TestShedPlaces(t *testing.T) {
+	files := newFakeFiles(t)
+	cfg := small(t, t.TempDir(), files)
+	g := start(t, cfg)
+	all := g.fill(int(cfg.Memory/placeBytes), 2000, 0)
+	if g.memoryWindows() == 0 {
+		t.Error("places alone fill the memory, and the window has not ended")
+	}
+	g.finish()
+	once(t, files, all...)
+}
+
+// TestShedShare: a tenant that has filled its share goes on posting, while its rows
+// wait for the end of the window in one file of each hour.
+func TestShedShare(t *testing.T) {
+	files := newFakeFiles(t)
+	cfg := small(t, t.TempDir(), files)
+	cfg.Memory, cfg.RingBytes = 64<<20, 256<<10
+	g := start(t, cfg)
+	all := g.fill(600, 1, 4000) // 2.4 MB
+	if n := testutil.ToFloat64(g.metrics.Shed); n == 0 {
+		t.Error("nothing was let go")
+	}
+	g.finish()
+	once(t, files, all...)
+	for _, rows := range files.mu.groups {
+		if rows < 100 {
+			t.Errorf("a row group of %d rows, of two hours with 900 each", rows)
+		}
+	}
+}
+
+// TestShedDamaged: bytes that the journal gives back altered never reach a file. The
+// window is read again as a whole, which finds the damage.
+func TestShedDamaged(t *testing.T) {
+	dir, files := t.TempDir(), newFakeFiles(t)
+	g := start(t, small(t, dir, files))
+	all := g.fill(1000, 200, 4000)
+	name := segments(t, dir)[0]
+	journal, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := all[20] // long since let go
+	at := bytes.Index(journal, damaged.Bytes)
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{'#'}, int64(at+len(damaged.Bytes)/2)); err != nil {
+		t.Fatal(err)
+	}
+	g.finish()
+	if n := testutil.ToFloat64(g.metrics.FlushFailures); n == 0 {
+		t.Error("no flush has failed")
+	}
+	if n := testutil.ToFloat64(g.metrics.Corrupt); n != 1 {
+		t.Errorf("%v windows were found damaged", n)
+	}
+	once(t, files, append(all[:20:20], all[21:]...)...)
+}
+
+func segments(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	return names
+}
