@@ -134,7 +134,7 @@ const (
 	KindConnection Kind = "connection" // no connection, or a broken one
 	KindThrottled  Kind = "throttled"  // 429, 503
 	KindServer     Kind = "server"     // any other 5xx but 501
-	KindDenied     Kind = "denied"     // 401, 403
+	KindDenied     Kind = "denied"     // 401, 403, or no credentials to sign with
 	KindMissing    Kind = "missing"    // 404: the bucket is not there
 	KindConflict   Kind = "conflict"   // 409: another request for the key is under way
 	KindRejected   Kind = "rejected"   // 501, any other 4xx: the request itself is not liked
@@ -161,6 +161,7 @@ func KindOf(err error) Kind {
 	if status, _ := answer(err); status != 0 {
 		return kindOfStatus(status)
 	}
+	var unsigned *unsignedError
 	var network net.Error
 	var file *fs.PathError
 	var link *os.LinkError
@@ -170,6 +171,8 @@ func KindOf(err error) Kind {
 		return KindTimeout
 	case errors.Is(err, context.Canceled):
 		return KindCancelled
+	case errors.As(err, &unsigned):
+		return KindDenied
 	case errors.As(err, &file), errors.As(err, &link):
 		return KindDisk
 	case errors.As(err, &network) && network.Timeout():

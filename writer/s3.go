@@ -64,6 +64,7 @@ const (
 // when it is opened.
 type s3Bucket struct {
 	client      *s3.Client
+	signer      *signer
 	bucket      string
 	prefix      string // empty, or ends with a slash
 	checksum    string
@@ -103,7 +104,9 @@ func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3B
 	if cfg.Region == "" {
 		return nil, errors.New("no AWS region is configured: set AWS_REGION to the bucket's")
 	}
+	b.signer = &signer{chain: cfg.Credentials}
 	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.Credentials = b.signer
 		if options.Endpoint != "" {
 			o.BaseEndpoint = aws.String(options.Endpoint)
 		}
@@ -152,7 +155,9 @@ func (b *s3Bucket) Put(ctx context.Context, key string, body Body) error {
 	}
 	switch status, code := answer(err); {
 	case status == http.StatusPreconditionFailed && b.conditional:
-		return nil // present: stored by us before, or by somebody with the same rows (I3)
+		if err = b.confirm(ctx, key); err == nil {
+			return nil // present: stored by us before, or by somebody with the same rows (I3)
+		}
 	case b.conditional && refusesHeader(status, code):
 		err = fmt.Errorf("the store may not know If-None-Match; if so, set PARQUAY_S3_CONDITIONAL=false: %w", err)
 	}
@@ -181,7 +186,34 @@ func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional 
 	defer pulse.stop()
 	input.Body = &beatingReader{section: bodyReader(body), pulse: pulse}
 	out, err := b.client.PutObject(ctx, input)
+	if err == nil {
+		return out, tagged(out.ETag)
+	}
+	b.signer.refused(err)
 	return out, pulse.explain(err)
+}
+
+// confirm looks for an object that an answer says is there. What answered may not be
+// the store, and its word would have the only other copy of the rows deleted. A gateway
+// that may put and not look has nothing but that word.
+func (b *s3Bucket) confirm(ctx context.Context, key string) error {
+	_, err := b.Head(ctx, key)
+	if status, _ := answer(err); status == http.StatusForbidden {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("an answer says that it is there: %w", err)
+	}
+	return nil
+}
+
+// tagged tells an answer of a store from one of something else that answers everything
+// with 200, as the port of a console does: stores give every object an ETag.
+func tagged(etag *string) error {
+	if aws.ToString(etag) == "" {
+		return errors.New("the answer has no ETag: it is not one of an S3 store (see PARQUAY_S3_ENDPOINT)")
+	}
+	return nil
 }
 
 // addSum sets the checksum that the store verifies the body with.
@@ -263,6 +295,9 @@ func (b *s3Bucket) Head(ctx context.Context, key string) (Object, error) {
 	ctx, pulse := startPulse(ctx, b.stall)
 	defer pulse.stop()
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: name})
+	if err == nil {
+		err = tagged(out.ETag)
+	}
 	if err != nil {
 		return Object{}, fmt.Errorf("head %s in %s: %w", key, b, notFound(pulse.explain(err)))
 	}

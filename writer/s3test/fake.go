@@ -79,6 +79,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	flaws := f.mu.flaws
+	w.Header().Set("ETag", `"of a fake"`)
 	if flaws.Ahead != 0 {
 		w.Header().Set("Date", time.Now().Add(flaws.Ahead).UTC().Format(http.TimeFormat))
 	}
