@@ -26,6 +26,13 @@ func TestPowerCut(t *testing.T) {
 		s.keep(d.Dir)
 		s.cutAndCheck(d)
 	})
+	t.Run("xfs", func(t *testing.T) {
+		t.Parallel()
+		d := disk.NewXFS(t, 4<<30)
+		s := newSite(t)
+		s.keep(d.Dir)
+		s.cutAndCheck(d)
+	})
 	t.Run("a disk for the files", func(t *testing.T) {
 		t.Parallel()
 		// Each disk has an order of its own: a window that is deleted on one must

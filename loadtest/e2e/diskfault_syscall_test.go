@@ -71,6 +71,8 @@ func TestSystemCallFailsAtStart(t *testing.T) {
 		"flock:error=ENOLCK:when=1",
 		"getdents64:error=EIO:when=2",
 		"openat:error=EIO:when=20",
+		"pread64:error=EIO:when=1", // it reads again, page by page
+		"pread64:error=EIO:when=3",
 	} {
 		s.how = nil
 		s.start()

@@ -28,7 +28,8 @@ type Disk struct {
 	Image string // the file that it is in; "" for one in memory
 
 	t       testing.TB
-	options string
+	kind    string
+	options string // of mount
 	frozen  bool
 }
 
@@ -45,17 +46,28 @@ func New(t testing.TB, bytes int64, options ...string) *Disk {
 // NewIn is New with the file in a folder of the caller's.
 func NewIn(t testing.TB, in string, bytes int64, options ...string) *Disk {
 	t.Helper()
-	need(t, "mkfs.ext4")
-	base := folder(t)
+	// Without blocks for root alone: a full disk is full for everybody.
+	options = append([]string{"-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"}, options...)
+	return format(t, "ext4", in, bytes, "loop,errors=remount-ro", options)
+}
+
+// NewXFS is New with XFS.
+func NewXFS(t testing.TB, bytes int64) *Disk {
+	t.Helper()
+	return format(t, "xfs", folder(t), bytes, "loop", []string{"-q", "-f", "-K"})
+}
+
+func format(t testing.TB, kind, in string, bytes int64, options string, mkfs []string) *Disk {
+	t.Helper()
+	need(t, "mkfs."+kind)
 	d := &Disk{
-		t: t, Dir: filepath.Join(base, "mnt"), Image: filepath.Join(in, "disk.img"),
-		options: "loop,errors=remount-ro", // the loop device goes with the mount
+		t: t, kind: kind, Dir: filepath.Join(folder(t), "mnt"), Image: filepath.Join(in, "disk.img"),
+		options: options, // the loop device goes with the mount
 	}
 	if err := errors.Join(os.Mkdir(d.Dir, 0o755), os.WriteFile(d.Image, nil, 0o600), os.Truncate(d.Image, bytes)); err != nil {
 		t.Fatal(err)
 	}
-	// Without blocks for root alone: a full disk is full for everybody.
-	run(t, "mkfs.ext4", append(append([]string{"-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"}, options...), d.Image)...)
+	run(t, "mkfs."+kind, append(mkfs, d.Image)...)
 	t.Cleanup(d.release)
 	d.Mount()
 	return d
@@ -64,7 +76,7 @@ func NewIn(t testing.TB, in string, bytes int64, options ...string) *Disk {
 // NewMemory makes a tmpfs of so many bytes.
 func NewMemory(t testing.TB, bytes int64) *Disk {
 	t.Helper()
-	d := &Disk{t: t, Dir: filepath.Join(folder(t), "mnt"), options: fmt.Sprintf("size=%d", bytes)}
+	d := &Disk{t: t, kind: "tmpfs", Dir: filepath.Join(folder(t), "mnt"), options: fmt.Sprintf("size=%d", bytes)}
 	if err := os.Mkdir(d.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -115,11 +127,11 @@ func (d *Disk) Mount(options ...string) {
 
 func (d *Disk) mount(options ...string) error {
 	d.t.Helper()
-	args := []string{"-t", "tmpfs", "tmpfs", d.Dir}
-	if d.Image != "" {
-		args = []string{"-t", "ext4", d.Image, d.Dir}
+	what := d.Image
+	if what == "" {
+		what = d.kind
 	}
-	args = append([]string{"-o", strings.Join(append([]string{d.options}, options...), ",")}, args...)
+	args := []string{"-t", d.kind, "-o", strings.Join(append([]string{d.options}, options...), ","), what, d.Dir}
 	output, err := exec.Command("mount", args...).CombinedOutput()
 	if err == nil {
 		return nil
