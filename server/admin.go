@@ -20,6 +20,7 @@ func (s *Server) getTenants(w http.ResponseWriter, r *http.Request) {
 		accounts = []Account{} // in JSON an empty list, not null
 	}
 	send(w, http.StatusOK, jsonType, marshal(struct {
-		Tenants []Account `json:"tenants"`
-	}{accounts}))
+		Tenants     []Account `json:"tenants"`
+		Incarnation string    `json:"incarnation,omitempty"`
+	}{accounts, s.cfg.Incarnation}))
 }

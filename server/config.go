@@ -68,6 +68,9 @@ type Config struct {
 	IdempotencyKeys int
 	// Accounts is what GET /admin/tenants shows. If nil, there is no such route.
 	Accounts func() []Account
+	// Incarnation is whose accounts these are: the name of this process in receipts
+	// and files.
+	Incarnation string
 	// Ready says why batches can't be committed at the moment, nil if they can:
 	// it is what /readyz answers. If nil, the server is ready until it stops.
 	Ready func() error

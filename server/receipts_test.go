@@ -68,6 +68,7 @@ func TestTenants(t *testing.T) {
 		t.Errorf("without accounts: %d %s", got.status, got.body)
 	}
 	cfg = testConfig(newFakeIntake(t))
+	cfg.Incarnation = "0af3"
 	cfg.Accounts = func() []Account {
 		return []Account{{Tenant: "globex", Received: 3}, {Tenant: "acme", Received: 2, Accepted: 1, Rejected: 1, Pending: 2}, {Tenant: "b"}}
 	}
@@ -87,6 +88,9 @@ func TestTenants(t *testing.T) {
 		if diff := cmp.Diff(want, names); diff != "" || got.status != 200 || !strings.HasPrefix(got.body, `{"tenants":[`) {
 			t.Errorf("%s: %d %s (-want +got):\n%s", query, got.status, got.body, diff)
 		}
+	}
+	if got := s.do("GET", s.admin+"/admin/tenants", nil).body; !strings.Contains(got, `],"incarnation":"0af3"}`) {
+		t.Errorf("%s does not say whose they are", got)
 	}
 	want := `{"tenant":"acme","received":2,"committing":0,"accepted":1,"rejected":1,"failed":0,"late":0,"recovered":0,"pending":2,"stored":0`
 	if got := s.do("GET", s.admin+"/admin/tenants", nil).body; !strings.Contains(got, want) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/bits"
 	"path"
 	"runtime"
@@ -43,17 +42,22 @@ import (
 // memory and the rest on disk, 24 bytes a row, in the folder of temporary files.
 // Besides there are the keys of that tenant's files, and a bit for each window.
 //
-// The tables tell which column is an id; one that is not among them has the column
-// id, if any.
-func Verify(ctx context.Context, b Bucket, tables []*schema.Table, prefix string, w io.Writer) (Report, error) {
+// With journals it also tells what is pending, and whether files and journals agree
+// (I7), see [Verification].
+func Verify(ctx context.Context, b Bucket, o Verification) (Report, error) {
 	v := &verifier{
 		bucket:  b,
-		report:  newReporter(b.String(), prefix, w),
-		tables:  tables,
+		report:  newReporter(b.String(), o.Prefix, o.Lines),
+		tables:  o.Tables,
 		schemas: map[schemaID]schemaSeen{},
 		windows: windowSet{},
+		journal: newJournalCheck(&o),
 	}
-	if err := v.run(ctx, prefix); err != nil {
+	err := v.run(ctx, o.Prefix)
+	if err == nil {
+		err = v.journal.end(ctx, v.report)
+	}
+	if err != nil {
 		return Report{}, fmt.Errorf("verify %s: %w", b, err)
 	}
 	v.report.Windows = v.windows.count()
@@ -70,6 +74,7 @@ type verifier struct {
 	tables  []*schema.Table
 	schemas map[schemaID]schemaSeen
 	windows windowSet
+	journal *journalCheck
 	table   string // whose tenant's ids are being gathered
 	tenant  string
 	ids     *idSet // nil before the first file
@@ -89,6 +94,8 @@ type windowID struct {
 	incarnation string
 	number      uint64
 }
+
+func (id FileID) window() windowID { return windowID{id.Incarnation, id.Window} }
 
 // run goes through the bucket, folder by folder: in the order of keys, the files of
 // one stand together, and so do those of one tenant.
@@ -151,7 +158,8 @@ func (v *verifier) folder(ctx context.Context, files []fileCheck) error {
 	}
 	for i := range files {
 		f := &files[i]
-		v.windows.add(windowID{f.id.Incarnation, f.id.Window})
+		v.windows.add(f.id.window())
+		v.journal.file(f)
 		v.report.file(f)
 		v.checkSchema(f)
 		if before := f.id; before.Cut > 0 {

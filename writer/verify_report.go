@@ -19,6 +19,8 @@ type Report struct {
 	Tables   int                   `json:"tables"`
 	Tenants  int                   `json:"tenants"`
 	Windows  int                   `json:"windows"`
+	Pending  int64                 `json:"pending"`            // rows in journals that are in no file
+	Accounts []Account             `json:"accounts,omitempty"` // of every tenant, if there are journals
 	Problems int64                 `json:"problems"`
 	ByKind   map[ProblemKind]int64 `json:"by_kind"`
 	Listed   []Problem             `json:"listed"` // the first of them, at most 1,000
@@ -46,6 +48,9 @@ const (
 	ProblemSchema     ProblemKind = "schema"     // columns that its schema does not have
 	ProblemCut        ProblemKind = "cut"        // an earlier cut is missing
 	ProblemDuplicate  ProblemKind = "duplicate"  // an id that the tenant has already
+	ProblemJournal    ProblemKind = "journal"    // a file that is not what its window in the journal makes, or a damaged window
+	ProblemLost       ProblemKind = "lost"       // events that a process had accepted are neither in files nor in its journal
+	ProblemUnknown    ProblemKind = "unknown"    // rows that the process whose they are says it had not received
 )
 
 // maxListed bounds the problems that are described: a bucket in which everything
@@ -102,8 +107,11 @@ func (r *reporter) summary() error {
 	if more := r.Problems - int64(len(r.Listed)); more > 0 {
 		r.print("and %d more\n", more)
 	}
-	r.print("%s: files %d, rows %d, bytes %d, tables %d, tenants %d, windows %d, problems %d",
-		strings.TrimSuffix(r.Bucket+"/"+r.Prefix, "/"), r.Files, r.Rows, r.Bytes, r.Tables, r.Tenants, r.Windows, r.Problems)
+	for _, a := range r.Accounts[:min(len(r.Accounts), maxListed)] {
+		r.print("account     %s: %d in files + %d pending = %d\n", a.Tenant, a.Stored, a.Pending, a.Stored+a.Pending)
+	}
+	r.print("%s: files %d, rows %d, bytes %d, tables %d, tenants %d, windows %d, pending %d, problems %d",
+		strings.TrimSuffix(r.Bucket+"/"+r.Prefix, "/"), r.Files, r.Rows, r.Bytes, r.Tables, r.Tenants, r.Windows, r.Pending, r.Problems)
 	var kinds []string
 	for kind, n := range r.ByKind {
 		kinds = append(kinds, fmt.Sprintf("%s %d", kind, n))

@@ -126,7 +126,7 @@ func TestVerifyGoodBucket(t *testing.T) {
 		if diff := cmp.Diff(want, report); diff != "" || report.Bytes == 0 {
 			t.Errorf("%s: report differs (-want +got):\n%s\n%s", name, diff, text)
 		}
-		line := fmt.Sprintf("%s: files 7, rows 13, bytes %d, tables 2, tenants 2, windows 3, problems 0\n", b, report.Bytes)
+		line := fmt.Sprintf("%s: files 7, rows 13, bytes %d, tables 2, tenants 2, windows 3, pending 0, problems 0\n", b, report.Bytes)
 		if text != line {
 			t.Errorf("%s: text is %q, want %q", name, text, line)
 		}
@@ -142,8 +142,15 @@ var verifiedTables = []*schema.Table{schema.Events(), schema.Rejected()}
 
 func verify(t *testing.T, b writer.Bucket, prefix string) (writer.Report, string) {
 	t.Helper()
+	return verifyWith(t, b, writer.Verification{Prefix: prefix})
+}
+
+// verifyWith fills in the tables and where lines go.
+func verifyWith(t *testing.T, b writer.Bucket, o writer.Verification) (writer.Report, string) {
+	t.Helper()
 	var text bytes.Buffer
-	report, err := writer.Verify(t.Context(), b, verifiedTables, prefix, &text)
+	o.Tables, o.Lines = verifiedTables, &text
+	report, err := writer.Verify(t.Context(), b, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +402,7 @@ func TestVerifyIDColumn(t *testing.T) {
 	b := buckettest.NewFake(t, nil)
 	id := fileID(1, "a", 0, 0)
 	store(t, b, orders, id, "1", "2", "1")
-	report, err := writer.Verify(t.Context(), b, tables, "", io.Discard)
+	report, err := writer.Verify(t.Context(), b, writer.Verification{Tables: tables, Lines: io.Discard})
 	if err != nil || report.ByKind[writer.ProblemDuplicate] != 1 || report.Problems != 1 || !strings.Contains(report.Listed[0].Detail, `"1"`) {
 		t.Errorf("a known table: %+v, %v", report, err)
 	}
@@ -431,7 +438,7 @@ func TestVerifyReportAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"bucket":"fake://","prefix":"","files":0,"rows":0,"bytes":0,"tables":0,"tenants":0,"windows":0,` +
+	want := `{"bucket":"fake://","prefix":"","files":0,"rows":0,"bytes":0,"tables":0,"tenants":0,"windows":0,"pending":0,` +
 		`"problems":1,"by_kind":{"foreign":1},"listed":[{"kind":"foreign","key":"x","detail":` +
 		`"not a Parquay object key: \"x\": it has not five parts"}]}`
 	if string(got) != want {
@@ -486,7 +493,7 @@ func TestVerifyRetriesDownloads(t *testing.T) {
 		}
 		clear(gets)
 		fails = 100
-		if report, err := writer.Verify(t.Context(), b, verifiedTables, "", io.Discard); writer.KindOf(err) != writer.KindThrottled {
+		if report, err := writer.Verify(t.Context(), b, writer.Verification{Tables: verifiedTables, Lines: io.Discard}); writer.KindOf(err) != writer.KindThrottled {
 			t.Errorf("Verify = %+v, %v, want the store's error", report, err)
 		}
 	})
@@ -505,15 +512,15 @@ func TestVerifyFailures(t *testing.T) {
 		begun = true
 		return b
 	}
-	if _, err := writer.Verify(t.Context(), fake(buckettest.List), verifiedTables, "", io.Discard); err == nil {
+	if _, err := writer.Verify(t.Context(), fake(buckettest.List), writer.Verification{Tables: verifiedTables, Lines: io.Discard}); err == nil {
 		t.Error("a failed List is no error")
 	}
-	if _, err := writer.Verify(t.Context(), fake(""), verifiedTables, "", brokenPipe{}); !errors.Is(err, os.ErrClosed) {
+	if _, err := writer.Verify(t.Context(), fake(""), writer.Verification{Tables: verifiedTables, Lines: brokenPipe{}}); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a failed write is %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := writer.Verify(ctx, fake(""), verifiedTables, "", io.Discard); !errors.Is(err, context.Canceled) {
+	if _, err := writer.Verify(ctx, fake(""), writer.Verification{Tables: verifiedTables, Lines: io.Discard}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context is %v", err)
 	}
 }

@@ -24,7 +24,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		serveCommand(), keyNewCommand(), keyCheckCommand(), ddlCommand(), schemaCheckCommand(),
-		catCommand(), verifyCommand(), versionCommand(), helpCommand(),
+		catCommand(), verifyCommand(), recoverCommand(), bucketCheckCommand(), versionCommand(), helpCommand(),
 	}
 }
 

@@ -62,7 +62,7 @@ func openGateway(ctx context.Context, s Settings, tables []*schema.Table, fsys v
 		IdempotencyWindow: s.IdempotencyWindow, IdempotencyKeys: s.IdempotencyKeys,
 		Ack:    s.Ack,
 		Intake: failpointIntake(intake{p.buffer}), Ready: p.buffer.Ready,
-		Receipts: receipts{p.buffer, strings.TrimSuffix(url, "/")}, Accounts: accounts(p.buffer),
+		Receipts: receipts{p.buffer, strings.TrimSuffix(url, "/")}, Accounts: accounts(p.buffer), Incarnation: p.incarnation.String(),
 		Logger: log, Metrics: server.NewMetrics(registry), Gatherer: registry,
 	})
 	if err != nil {

@@ -7,7 +7,9 @@
 //	parquay ddl [-table T] [-location U]  print the Athena table for a schema
 //	parquay schema check OLD NEW          say whether a schema change breaks readers or writers
 //	parquay cat FILE…                     print Parquet files, or journal segments, as NDJSON
-//	parquay verify                        check every file in the bucket against its name and its window
+//	parquay verify                        check every file in the bucket, and that none is missing
+//	parquay recover DIR                   put a journal that was left behind into the bucket
+//	parquay bucket check                  try whether the bucket is fit for events
 //	parquay version                       print the version
 //	parquay help [COMMAND]                explain a command
 //
@@ -53,7 +55,8 @@
 //
 //	0  done; for serve, a stop in good order, even with windows left in the journal
 //	1  it failed; schema check found a breaking change; verify found a disagreement;
-//	   key check found a file that can't be used
+//	   key check found a file that can't be used; recover left something behind;
+//	   the bucket is unfit
 //	2  an unknown command or flag, or settings that can't work
 //	3  serve: the journal failed. Nothing was acknowledged after that; what was
 //	   acknowledged before is in the bucket or in the journal. Look at the disk,

@@ -23,9 +23,9 @@ import (
 // pipeline takes events from the journal to the bucket. Both parts have a run
 // method of their own.
 type pipeline struct {
-	buffer *buffer.Buffer
-	check  *bucketCheck
-	disk   *journal.Disk // the buffer's
+	incarnation journal.Incarnation
+	buffer      *buffer.Buffer
+	check       *bucketCheck
 }
 
 // openPipeline opens the journal, the bucket and what is between them. The journal
@@ -63,7 +63,7 @@ func openPipeline(ctx context.Context, s Settings, tables []*schema.Table, fsys 
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
-	return &pipeline{buffer: b, check: check, disk: disk}, nil
+	return &pipeline{incarnation: incarnation, buffer: b, check: check}, nil
 }
 
 // Close releases the journal. Both parts must have returned.
