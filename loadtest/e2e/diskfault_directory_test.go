@@ -139,6 +139,25 @@ func TestFullAtFirstStart(t *testing.T) {
 	s.refusesToStart(exitRefused, s.data, "no space left on device")
 }
 
+// TestSecondProcessElsewhere starts a second gateway that knows the directory by
+// another name.
+func TestSecondProcessElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.start()
+	link := filepath.Join(s.work, "link")
+	if err := os.Symlink(s.data, link); err != nil {
+		t.Fatal(err)
+	}
+	first := s.gateway
+	defer first.Kill()
+	s.how = func(o *process.Options) { o.Env = append(o.Env[:len(o.Env):len(o.Env)], "PARQUAY_DIR="+link) }
+	s.refusesToStart(exitRefused, "journal is in use by another process", link)
+	if status, body, err := first.Get(t.Context(), first.Admin+"/readyz"); err != nil || status != http.StatusOK {
+		t.Errorf("the first one answers %d %s, %v", status, body, err)
+	}
+}
+
 // refusesToStart starts a gateway that must end at once, with a code and a last line
 // that says all of this.
 func (s *site) refusesToStart(code int, says ...string) {

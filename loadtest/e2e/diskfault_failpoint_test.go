@@ -89,6 +89,25 @@ func TestFailpoints(t *testing.T) {
 	s.Logf("%d ends at %d points", ends, len(failpoints))
 }
 
+// TestFailpointsOfSeveralSegments is TestFailpoints for the deletion of a window of
+// more than one segment, of 64 MiB each.
+func TestFailpointsOfSeveralSegments(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("E2E_FULL") == "" {
+		t.Skip("missing: E2E_FULL=1, since it takes minutes")
+	}
+	s := newSite(t, "PARQUAY_WINDOW_BYTES=70MiB", "PARQUAY_FLUSH_INTERVAL=1h", "PARQUAY_MEMORY=1GiB")
+	l := s.loadOf("default", s.seed, &ledger.Client{Rate: 100_000})
+	for _, spec := range []string{"journal.rename:1:before", "journal.rename:1:after", "journal.remove:1:before", "journal.remove:1:after", "journal.remove:2:before", "journal.remove:2:after"} {
+		s.endAt(spec)
+	}
+	s.how = nil
+	s.start()
+	l.end()
+	s.drain()
+	s.check(l)
+}
+
 // endAt starts a gateway that ends at a failpoint, and waits until it has.
 func (s *site) endAt(spec string) {
 	s.Helper()

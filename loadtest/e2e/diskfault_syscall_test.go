@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"testing"
@@ -21,36 +23,46 @@ func TestSystemCallFails(t *testing.T) {
 		t.Skip("missing: strace, to inject the fault with")
 	}
 	for _, fault := range []string{
-		"fdatasync:error=EIO:when=4", // of a file that is being put, too
-		"fsync:error=EIO:when=2",     // of a directory
-		"linkat:error=EIO:when=1",
-		"linkat:error=ENOSPC:when=2",
-		"unlinkat:error=EIO:when=1",
-		"unlinkat:error=EROFS:when=2+3",
-		"openat:error=EMFILE:when=1",
-		"openat:error=ENOSPC:when=3+5",
-		"mkdirat:error=ENOSPC:when=1+2",
+		"fdatasync:error=EIO", // of a file that is being put, too
+		"fsync:error=EIO",     // of a directory
+		"linkat:error=EIO",
+		"linkat:error=ENOSPC",
+		"unlinkat:error=EIO",
+		"unlinkat:error=EROFS",
+		"openat:error=EMFILE",
+		"openat:error=ENOSPC",
+		"mkdirat:error=ENOSPC",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, "PARQUAY_WINDOW_BYTES=1MiB", "PARQUAY_SHUTDOWN=3s")
-			s.start()
+			r := rand.New(rand.NewPCG(uint64(s.seed), 4))
 			l := s.gently()
-			s.await("events are accepted", startWithin, func() bool { return l.accepted() > 1000 })
-			detach := s.inject(strace, fault)
-			before := l.accepted()
-			s.await("it gets over it, or ends", flushWithin, func() bool { return l.accepted() > before+3000 || s.ended() })
-			detach()
-			if s.ended() {
-				s.exits(exitJournal, stopWithin)
-			} else {
-				s.stop(stopWithin)
+			for range times(t, "E2E_CALLS", 1, 10) {
+				s.failCall(strace, fmt.Sprintf("%s:when=%d+%d", fault, 1+r.IntN(3), 2+r.IntN(5)), l)
 			}
 			s.start()
 			l.end()
 			s.drain()
 			s.check(l)
 		})
+	}
+}
+
+// failCall runs a gateway in which every few calls of a kind fail for a while.
+func (s *site) failCall(strace, fault string, l *load) {
+	s.Helper()
+	s.start()
+	before := l.accepted()
+	s.await("events are accepted", startWithin, func() bool { return l.accepted() > before+500 })
+	detach := s.inject(strace, fault)
+	before = l.accepted()
+	s.await(fault+": it gets over it, or ends", flushWithin, func() bool { return l.accepted() > before+2000 || s.ended() })
+	detach()
+	if s.ended() {
+		s.exits(exitJournal, stopWithin)
+	} else {
+		s.stop(stopWithin)
 	}
 }
 

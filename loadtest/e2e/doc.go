@@ -10,12 +10,23 @@
 //	process  the binary and an S3-compatible store as processes
 //	ledger   what was sent, and what was answered
 //	check    what is in the bucket, and whether the ledger agrees
+//	disk     real disks to break: in a file or in memory, cut off, frozen, full
 //	measure  a command: events a second, CPU and memory of the gateway alone
+//
+// Tests of disks need root and some programs, tests of system calls strace; without
+// them they skip, and say what is missing.
 //
 // Variables change what a run does:
 //
 //	E2E_KILLS=n        kills of each kill test (15)
-//	E2E_FULL=1         a million distinct things of each kind, not 200,000
+//	E2E_FULL=1         a million distinct things of each kind, not 200,000; and of the
+//	                   faults that have no variable of their own, as many as below
+//	E2E_CUTS=n         power cuts of each kind of disk (3; 200)
+//	E2E_FAILPOINTS=n   ends before, after and in the middle of each named step (1; 10)
+//	E2E_CALLS=n        failures of each kind of system call (1; 10)
+//	E2E_DAMAGES=n      journals that are spoilt (1; 30)
+//	E2E_FULL_DISKS=n   disks filled at once (2; 30)
+//	E2E_OOMS=n         ends for want of memory (2; 20)
 //	E2E_RATE=n         events a second that the ledger client sends at most (20000)
 //	E2E_SEED=n         the random choices of a run, as its log names them
 //	E2E_BINARY=file    test this binary instead of building one
