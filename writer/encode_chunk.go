@@ -8,7 +8,6 @@ import (
 	"math/bits"
 
 	"github.com/parquet-go/parquet-go/bloom"
-	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/rle"
 	"github.com/parquet-go/parquet-go/format"
 
@@ -150,25 +149,26 @@ func (e *encoder) addValues(c *chunk, l *leaf, from, to int) (err error) {
 	s, p := &e.values, &e.page
 	switch c.encoding {
 	case format.RLEDictionary:
-		p.scratch, err = new(rle.DictionaryEncoding).EncodeInt32(p.scratch, e.dict.indexes[from:to])
+		if p.scratch, err = new(rle.DictionaryEncoding).EncodeInt32(p.scratch, e.dict.indexes[from:to]); err != nil {
+			return err
+		}
+		p.raw = append(p.raw, p.scratch...)
 	case format.DeltaByteArray:
-		return p.addDeltas(s.text, s.spans[from:to])
+		p.addDeltas(s.text, s.spans[from:to])
 	case format.DeltaBinaryPacked:
 		if l.physical == format.Int64 {
-			p.scratch, err = new(delta.BinaryPackedEncoding).EncodeInt64(p.scratch, s.ints[from:to])
+			p.raw = appendPacked(p.raw, s.ints[from:to])
 			break
 		}
 		p.int32s = p.int32s[:0]
 		for _, v := range s.ints[from:to] {
 			p.int32s = append(p.int32s, int32(v))
 		}
-		p.scratch, err = new(delta.BinaryPackedEncoding).EncodeInt32(p.scratch, p.int32s)
+		p.raw = appendPacked(p.raw, p.int32s)
 	default:
 		p.raw = s.appendPlain(p.raw, l, from, to)
-		return nil
 	}
-	p.raw = append(p.raw, p.scratch...)
-	return err
+	return nil
 }
 
 // encodeFilter appends the bloom filter of the ids that were hashed.

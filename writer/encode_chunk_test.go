@@ -311,7 +311,7 @@ func TestDictionaryStaysWithinItsPage(t *testing.T) {
 	if d.build(&s, l) {
 		t.Errorf("a dictionary of %d bytes, the bound is %d", d.size, maxDictionaryBytes)
 	}
-	s.n = 1000
+	s.n, s.spans = 1000, s.spans[:1000]
 	for i := range s.n {
 		copy(s.text[s.spans[i].from:], "0000")
 	}

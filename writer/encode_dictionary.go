@@ -5,6 +5,7 @@ package writer
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
@@ -24,16 +25,17 @@ type dictionary struct {
 	size     int     // of the distinct values in plain encoding
 }
 
+// slot holds a value's id, so that most values are found with one look.
 type slot struct {
-	hash  uint32
-	index int32 // number + 1; 0 is free
+	id
+	number int32 // from 1 on; 0 is free
 }
 
 // id tells values apart: a number, or a short string, by itself; a longer string by
 // its hash, which leaves the text to compare.
 type id struct {
 	low, high uint64
-	len       int
+	len       int32
 }
 
 // maxShort is the length of strings that fit their ids.
@@ -58,12 +60,11 @@ func (d *dictionary) resize(slots int) {
 	d.slots = slices.Grow(d.slots[:0], slots)[:slots]
 	clear(d.slots)
 	for number, k := range d.keys {
-		hash := d.seed.hash(k)
-		at := int(hash) & (slots - 1)
-		for d.slots[at].index != 0 {
+		at := int(d.seed.hash(k)) & (slots - 1)
+		for d.slots[at].number != 0 {
 			at = (at + 1) & (slots - 1)
 		}
-		d.slots[at] = slot{hash, int32(number) + 1}
+		d.slots[at] = slot{k, int32(number) + 1}
 	}
 }
 
@@ -86,21 +87,45 @@ func (d *dictionary) build(s *values, l *leaf) bool {
 // distinct ones exceed a dictionary page.
 func (d *dictionary) number(s *values, l *leaf) bool {
 	d.reset(s.n, s.text)
-	for i := range s.n {
-		k, size := d.seed.identify(s, l, i)
-		hash := d.seed.hash(k)
-		// Nearly all are found at once.
-		slot := d.slots[int(hash)&(len(d.slots)-1)]
-		if slot.hash == hash && slot.index != 0 && d.keys[slot.index-1] == k && k.len <= maxShort {
-			d.indexes[i] = slot.index - 1
-			continue
+	for i, v := range s.ints {
+		k := id{low: uint64(v)}
+		number := d.look(k)
+		if number < 0 {
+			if number = d.find(s, i, k, width(l.physical)); d.tooMany(s) {
+				return false
+			}
 		}
-		d.indexes[i] = d.find(s, i, k, size)
-		if d.distinct.n > s.n/2 || d.size > maxDictionaryBytes {
-			return false
+		d.indexes[i] = number
+	}
+	for i, p := range s.spans {
+		number := int32(-1)
+		if n := p.to - p.from; n <= maxShort && int(p.from)+maxShort <= len(s.text) {
+			b, m := (*[maxShort]byte)(s.text[p.from:]), &masks[n]
+			number = d.look(id{binary.LittleEndian.Uint64(b[:8]) & m[0], binary.LittleEndian.Uint64(b[8:]) & m[1], int32(n)})
 		}
+		if number < 0 {
+			k, size := d.seed.identify(s, l, i)
+			if number = d.find(s, i, k, size); d.tooMany(s) {
+				return false
+			}
+		}
+		d.indexes[i] = number
 	}
 	return true
+}
+
+// look returns the number of a short value that is where it is looked for first, as
+// nearly all are; -1 for others.
+func (d *dictionary) look(k id) int32 {
+	slot := &d.slots[int(d.seed.hash(k))&(len(d.slots)-1)]
+	if slot.id == k {
+		return slot.number - 1
+	}
+	return -1
+}
+
+func (d *dictionary) tooMany(s *values) bool {
+	return d.distinct.n > s.n/2 || d.size > maxDictionaryBytes
 }
 
 const (
@@ -147,13 +172,12 @@ const golden = 0x9e3779b97f4a7c15
 
 // find returns the number of the value at position i, which has that id and size.
 func (d *dictionary) find(s *values, i int, k id, size int) int32 {
-	hash := d.seed.hash(k)
 	mask := len(d.slots) - 1
-	at := int(hash) & mask
-	for d.slots[at].index != 0 {
-		if slot := d.slots[at]; slot.hash == hash && d.keys[slot.index-1] == k &&
-			(k.len <= maxShort || bytes.Equal(s.string(i), d.distinct.string(int(slot.index-1)))) {
-			return slot.index - 1
+	at := int(d.seed.hash(k)) & mask
+	for d.slots[at].number != 0 {
+		if slot := &d.slots[at]; slot.id == k &&
+			(k.len <= maxShort || bytes.Equal(s.string(i), d.distinct.string(int(slot.number-1)))) {
+			return slot.number - 1
 		}
 		at = (at + 1) & mask
 	}
@@ -165,7 +189,7 @@ func (d *dictionary) find(s *values, i int, k id, size int) int32 {
 	d.keys = append(d.keys, k)
 	d.distinct.n++
 	d.size += size
-	d.slots[at] = slot{hash, int32(d.distinct.n)}
+	d.slots[at] = slot{k, int32(d.distinct.n)}
 	if 2*d.distinct.n > len(d.slots) {
 		d.resize(4 * len(d.slots))
 	}
@@ -189,13 +213,13 @@ func (s *seed) identify(v *values, l *leaf, i int) (k id, size int) {
 		return id{low: uint64(v.ints[i])}, width(l.physical)
 	}
 	p := v.spans[i]
-	k.len = p.len()
+	k.len = int32(p.len())
 	if k.len > maxShort {
 		k.low = maphash.Bytes(s.long, v.text[p.from:p.to])
 	} else {
 		k.low, k.high = head(v.text, p)
 	}
-	return k, 4 + k.len
+	return k, 4 + p.len()
 }
 
 func (s *seed) hash(k id) uint32 {

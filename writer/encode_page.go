@@ -3,9 +3,11 @@ package writer
 // This file writes the pages of column chunks: header, levels, values, compressed.
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"math/bits"
 
 	"github.com/klauspost/compress/zstd"
@@ -68,7 +70,7 @@ func (p *pageWriter) addLevels(levels []byte, n int, level, highest byte) error 
 // writeDictionary ends the page as the dictionary of the chunk.
 func (p *pageWriter) writeDictionary(c *chunk, n int) {
 	c.dictionary = int64(len(p.out))
-	h := p.begin(format.DictionaryPage)
+	h := p.begin(format.DictionaryPage, len(p.raw) >= minCompressed)
 	h.open(7)
 	h.i32(1, int32(n))
 	h.i32(2, int32(format.Plain))
@@ -83,7 +85,11 @@ func (p *pageWriter) writeData(c *chunk, entries, nulls int) {
 		c.data = int64(len(p.out))
 	}
 	c.pages++
-	h := p.begin(format.DataPage)
+	compress := len(p.raw) >= minCompressed
+	if compress && c.encoding == format.RLEDictionary && len(p.raw) < maxDoubtful {
+		compress = shrinks(p.raw)
+	}
+	h := p.begin(format.DataPage, compress)
 	h.open(5)
 	h.i32(1, int32(entries))
 	h.i32(2, int32(c.encoding))
@@ -98,14 +104,14 @@ func (p *pageWriter) writeData(c *chunk, entries, nulls int) {
 
 // begin compresses the page and begins its header, end ends the header and appends
 // the page. The numbers are those of the fields in the format's parquet.thrift.
-func (p *pageWriter) begin(t format.PageType) compact {
-	// Even a page that does not shrink is compressed: there are readers, parquet-go
-	// is one, that take a column's codec in all row groups from the first.
+func (p *pageWriter) begin(t format.PageType, compress bool) compact {
+	// Even a page that does not shrink gets a frame of zstd's: there are readers,
+	// parquet-go is one, that take a column's codec in all row groups from the first.
 	p.packed = p.packed[:0]
-	if len(p.raw) < minCompressed {
-		p.packed = appendStored(p.packed, p.raw)
-	} else {
+	if compress {
 		p.packed = p.zstd.EncodeAll(p.raw, p.packed)
+	} else {
+		p.packed = appendStored(p.packed, p.raw)
 	}
 	h := compact{b: p.out}
 	h.i32(1, int32(t))
@@ -124,17 +130,55 @@ func (p *pageWriter) end(c *chunk, h compact) {
 	p.raw = p.raw[:0]
 }
 
-// minCompressed is the size from which pages are worth the three microseconds that
-// compression takes at least. Most of those below are numbers of a small dictionary's
-// values, which it does not shrink.
-const minCompressed = 128
+const (
+	// minCompressed is the size from which pages are worth the three microseconds that
+	// compression takes at least. Most of those below are numbers of a small
+	// dictionary's values, which it does not shrink.
+	minCompressed = 128
+	// maxDoubtful is the size from which zstd finds that out itself at little cost.
+	maxDoubtful = 16 << 10
+)
+
+// shrinks guesses whether zstd can make a page of numbers of a dictionary's values
+// smaller: if some bytes are frequent enough to pay for the table of their codes, or
+// if something comes back. To try takes five to ten times as long. The frequencies'
+// measure is how often two bytes by chance are the same: for all bytes alike that is
+// one time of 256, which is eight bits of information in each.
+func shrinks(page []byte) bool {
+	var frequency [256]int32
+	for _, b := range page {
+		frequency[b]++
+	}
+	same := 0
+	for _, n := range frequency {
+		same += int(n) * int(n-1)
+	}
+	n := float64(len(page))
+	saved := math.Log2(256 * float64(same) / (n * (n - 1))) // bits of each byte
+	if saved*n/8 > 64+n/24 {
+		return true
+	}
+	const probe = 6 // bytes, which are nowhere else by chance
+	for _, part := range []int{2, 3, 4} {
+		at := len(page) - len(page)/part
+		if bytes.Contains(page[:at], page[at:at+probe]) {
+			return true
+		}
+	}
+	return false
+}
 
 // appendStored appends a zstd frame of one block that is not compressed (RFC 8878,
-// section 3.1.1), of less than 256 bytes.
+// section 3.1.1), of less than 64 KiB.
 func appendStored(dst, raw []byte) []byte {
 	const lastBlock = 1
 	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd) // magic
-	dst = append(dst, 1<<5, byte(len(raw)))   // the content's size is all that is known of it
+	// The content's size is all that is known of it: in one byte, or in two from 256 on.
+	if n := len(raw); n < 256 {
+		dst = append(dst, 1<<5, byte(n))
+	} else {
+		dst = append(dst, 1<<6|1<<5, byte(n-256), byte((n-256)>>8))
+	}
 	block := len(raw)<<3 | lastBlock
 	dst = append(dst, byte(block), byte(block>>8), byte(block>>16))
 	return append(dst, raw...)

@@ -50,17 +50,35 @@ func (s *values) string(i int) []byte { return s.text[s.spans[i].from:s.spans[i]
 // head returns the first 16 bytes of a string, zeros after a shorter one's end, in
 // two little-endian numbers.
 func head(text []byte, p span) (first, second uint64) {
-	var last [16]byte
-	b := &last
-	if int(p.from)+len(last) <= len(text) {
-		b = (*[16]byte)(text[p.from:])
-	} else {
+	if int(p.from)+16 > len(text) {
+		var last [16]byte
 		copy(last[:], text[p.from:])
+		return head(last[:], span{to: p.to - p.from})
 	}
-	n := p.len()
-	first = binary.LittleEndian.Uint64(b[:8]) & (1<<(8*uint(min(n, 8))) - 1)
-	second = binary.LittleEndian.Uint64(b[8:]) & (1<<(8*uint(min(max(n-8, 0), 8))) - 1)
-	return first, second
+	b := (*[16]byte)(text[p.from:])
+	m := &masks[min(p.to-p.from, 16)]
+	return binary.LittleEndian.Uint64(b[:8]) & m[0], binary.LittleEndian.Uint64(b[8:]) & m[1]
+}
+
+// masks have ones where a string of that length has its first bytes.
+var masks = [17][2]uint64{
+	{0, 0},
+	{1<<8 - 1, 0},
+	{1<<16 - 1, 0},
+	{1<<24 - 1, 0},
+	{1<<32 - 1, 0},
+	{1<<40 - 1, 0},
+	{1<<48 - 1, 0},
+	{1<<56 - 1, 0},
+	{1<<64 - 1, 0},
+	{1<<64 - 1, 1<<8 - 1},
+	{1<<64 - 1, 1<<16 - 1},
+	{1<<64 - 1, 1<<24 - 1},
+	{1<<64 - 1, 1<<32 - 1},
+	{1<<64 - 1, 1<<40 - 1},
+	{1<<64 - 1, 1<<48 - 1},
+	{1<<64 - 1, 1<<56 - 1},
+	{1<<64 - 1, 1<<64 - 1},
 }
 
 // gather replaces the values by those of the rows.
