@@ -129,7 +129,7 @@ func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3B
 // The SDK's own client type is used because it also honours AWS_CA_BUNDLE.
 func newHTTPClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout, d.Control = dialTimeout, controlDial }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = tlsTimeout
 			t.ResponseHeaderTimeout = stallAfter
