@@ -12,11 +12,13 @@ type Columns struct {
 	rows    int
 	vectors []Vector
 	modes   []byte // each column's mode in the byte form: see chooseModes
+
+	sections []section // of a batch that is being added; nil before the first
 }
 
 // NewColumns returns an empty set of columns for t.
 func NewColumns(t *Table) *Columns {
-	c := &Columns{table: t, vectors: make([]Vector, len(t.columns))}
+	c := &Columns{table: t, vectors: make([]Vector, len(t.columns)), modes: make([]byte, len(t.columns))}
 	for i := range c.vectors {
 		c.vectors[i].kind = t.columns[i].Kind
 	}

@@ -111,14 +111,13 @@ func (d *Decoder) clear() {
 	d.errors = d.errors[:0]
 	clear(d.counts)
 	d.order = d.order[:0]
+	large := d.budget.granted > keptMemory // the columns occupy no more
 	for _, c := range []*Columns{d.rows, d.refused, d.gathered} {
-		if c.rows == 0 {
-			continue
-		}
-		if c.Size() > keptMemory {
+		if large {
 			c.release()
+		} else if c.rows > 0 {
+			c.Reset()
 		}
-		c.Reset()
 	}
 }
 

@@ -615,3 +615,22 @@ func TestDecodeAllocations(t *testing.T) {
 		t.Errorf("%v allocations for 300 strings with escapes, want none", got)
 	}
 }
+
+// TestLargeBodyIsForgotten: a decoder that has read one large body does not keep its
+// columns' memory while it reads small ones.
+func TestLargeBodyIsForgotten(t *testing.T) {
+	d := NewDecoder(Events(), sampleLimits)
+	for _, body := range [][]byte{sampleEvents(20_000), sampleEvents(1)} {
+		if err := d.Decode(body, receipt, noLimit); err != nil || d.Rejected() > 0 {
+			t.Fatal(err, d.Errors())
+		}
+	}
+	kept := 0
+	for i := range d.rows.vectors {
+		v := &d.rows.vectors[i]
+		kept += cap(v.bits) + cap(v.fixed) + cap(v.ends) + cap(v.elements) + cap(v.text)
+	}
+	if kept > keptMemory {
+		t.Errorf("%d bytes of columns are kept, more than %d", kept, keptMemory)
+	}
+}

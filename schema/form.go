@@ -37,12 +37,11 @@ func (c *Columns) AppendTo(dst []byte) []byte {
 // chooseModes decides in which mode each column is stored, and returns the length of
 // the byte form.
 func (c *Columns) chooseModes() (size int) {
-	c.modes = c.modes[:0]
 	size = formHeader + len(c.vectors)
 	for i := range c.vectors {
 		v := &c.vectors[i]
 		m := v.mode()
-		c.modes = append(c.modes, byte(m))
+		c.modes[i] = byte(m)
 		switch m {
 		case modeSame:
 			size += v.kind.slot()
@@ -85,27 +84,28 @@ func (c *Columns) AppendBatch(b []byte) error {
 		return ErrCorrupt
 	}
 	rows := int(binary.LittleEndian.Uint32(b[4:]))
-	if err := c.checkSections(b, rows); err != nil {
+	if c.sections == nil {
+		c.sections = make([]section, len(c.vectors))
+	}
+	defer clear(c.sections)
+	if err := c.cutSections(b, rows); err != nil {
 		return err
 	}
-	modes, rest := b[formHeader:], b[formHeader+len(c.vectors):]
 	for i := range c.vectors {
-		var s section
-		rest, _ = s.cut(c.vectors[i].kind, mode(modes[i]), rows, rest)
-		c.vectors[i].concat(c.rows, &s)
+		c.vectors[i].concat(c.rows, &c.sections[i])
 	}
 	c.rows += rows
 	c.endRows()
 	return nil
 }
 
-// checkSections says whether the sections of a form can be added to the columns.
-func (c *Columns) checkSections(b []byte, rows int) error {
+// cutSections takes a form apart, and says whether its sections can be added to the
+// columns.
+func (c *Columns) cutSections(b []byte, rows int) error {
 	modes, rest := b[formHeader:], b[formHeader+len(c.vectors):]
 	for i := range c.vectors {
-		var s section
 		var ok bool
-		v, m := &c.vectors[i], mode(modes[i])
+		v, s, m := &c.vectors[i], &c.sections[i], mode(modes[i])
 		if rest, ok = s.cut(v.kind, m, rows, rest); !ok || !s.valid(v.kind) {
 			return ErrCorrupt
 		}
@@ -129,7 +129,9 @@ func (v *Vector) mode() mode {
 		return modeNone
 	case v.present < v.rows:
 		return modeSome
-	case w > 0 && 1 < v.rows && v.rows <= maxSame && bytes.Equal(v.fixed[w:], v.fixed[:len(v.fixed)-w]):
+	case v.rows == 1:
+		return modeAll
+	case w > 0 && v.rows <= maxSame && bytes.Equal(v.fixed[w:], v.fixed[:len(v.fixed)-w]):
 		return modeSame
 	}
 	return modeAll
@@ -140,7 +142,6 @@ func (v *Vector) appendTo(dst []byte, m mode) []byte {
 	if m == modeNone {
 		return dst
 	}
-	missing := v.rows - v.stored
 	w := v.kind.width()
 	switch m {
 	case modeSame:
@@ -153,12 +154,19 @@ func (v *Vector) appendTo(dst []byte, m mode) []byte {
 		}
 		dst = append(dst, make([]byte, (v.rows+7)>>3-(len(dst)-at))...)
 	}
+	missing := v.rows - v.stored
 	if w > 0 {
-		return append(append(dst, v.fixed...), make([]byte, w*missing)...)
+		if dst = append(dst, v.fixed...); missing > 0 {
+			dst = append(dst, make([]byte, w*missing)...)
+		}
+		return dst
 	}
-	dst = append(dst, v.ends...)
-	dst = appendOffsets(dst, v.ends.last(), missing)
-	dst = append(dst, v.elements...)
+	if dst = append(dst, v.ends...); missing > 0 {
+		dst = appendOffsets(dst, v.ends.last(), missing)
+	}
+	if v.kind != String {
+		dst = append(dst, v.elements...)
+	}
 	return append(dst, v.text...)
 }
 

@@ -48,17 +48,10 @@ func (k Kind) String() string {
 
 // width is the number of bytes of a value of fixed width, 0 for strings and for
 // collections of them.
-func (k Kind) width() int {
-	switch k {
-	case Bool:
-		return 1
-	case Int32:
-		return 4
-	case Int64, Double, Timestamp, Decimal:
-		return 8
-	}
-	return 0
-}
+func (k Kind) width() int { return int(widths[k]) }
+
+// widths is a table, so that width is inlined.
+var widths = [...]uint8{Bool: 1, Int32: 4, Int64: 8, Double: 8, Timestamp: 8, Decimal: 8, StringMap: 0, StringList: 0}
 
 // slot is the number of bytes that a row takes besides its text: a value, or the
 // offset of its end.

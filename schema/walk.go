@@ -41,16 +41,30 @@ func (e *event) readFields(text []byte, p int) int {
 	}
 	next := &e.first
 	for {
-		var f *field
-		if f, p = e.readField(text, p, next); f == nil {
-			p = e.readValue(text, space(text, p))
-		} else if next, p = &f.next, space(text, p); f.Kind == String && byteAt(text, p) == '"' {
-			p = e.readText(text, p+1, f)
-		} else if f.Kind == StringMap && byteAt(text, p) == '{' {
-			p = e.readPairs(text, p+1, f)
-		} else {
-			e.place, e.at = inEvent, f
+		f := &e.fields[*next] // the one that came here last time
+		if f.opening.begins(text, p) {
+			p += len(f.opening.text)
+		} else if f, p = e.readField(text, p, next); p == aside {
+			return aside
+		}
+		p = space(text, p)
+		if f == nil {
 			p = e.readValue(text, p)
+		} else {
+			if f.seen == e.serial {
+				return aside
+			}
+			f.seen, next = e.serial, &f.next
+			e.members++
+			switch first := byteAt(text, p); {
+			case f.Kind == String && first == '"':
+				p = e.readText(text, p+1, f)
+			case f.Kind == StringMap && first == '{':
+				p = e.readPairs(text, p+1, f)
+			default:
+				e.place, e.at = inEvent, f
+				p = e.readValue(text, p)
+			}
 		}
 		p = space(text, p)
 		switch byteAt(text, p) {
@@ -120,33 +134,22 @@ func (f *field) allows(s string) bool {
 	return f.least <= len(s) && len(s) <= f.most || f.rule.checkText(s, f.memo) == ""
 }
 
-// readField reads a key and its colon. It returns the field that the key names, nil
-// for one that no column is for.
+// readField reads a key other than the one that came next last time, and its colon. It
+// returns the field that the key names, nil for one that no column is for.
 func (e *event) readField(text []byte, p int, next *int) (*field, int) {
-	f := &e.fields[*next]
-	if f.opening.begins(text, p) {
-		p += len(f.opening.text)
-	} else {
-		var key string
-		if key, p = e.readKey(text, p); p == aside {
-			return nil, aside
-		}
-		i, known := e.table.byName[key]
-		if !known {
-			if e.OnObjectKey(key) != nil {
-				return nil, aside
-			}
-			return nil, p
-		}
-		*next = i
-		f = &e.fields[i]
-	}
-	if f.seen == e.serial {
+	key, p := e.readKey(text, p)
+	if p == aside {
 		return nil, aside
 	}
-	f.seen = e.serial
-	e.members++
-	return f, p
+	i, known := e.table.byName[key]
+	if !known {
+		if e.OnObjectKey(key) != nil {
+			return nil, aside
+		}
+		return nil, p
+	}
+	*next = i
+	return &e.fields[i], p
 }
 
 // readKey reads a key and its colon.
