@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,34 @@ func TestDiskFullAtOnce(t *testing.T) {
 		s.kill()
 	}
 	s.start()
+	l.end()
+	s.drain()
+	s.check(l)
+}
+
+// TestInodesFull has the disk run out of inodes and not of bytes, after which no segment
+// can be begun: it is full all the same.
+func TestInodesFull(t *testing.T) {
+	t.Parallel()
+	d := disk.New(t, 1<<30, "-N", "400")
+	s := newSite(t)
+	s.keep(d.Dir)
+	s.keepFiles(s.work)
+	s.start()
+	l := s.gently()
+	s.await("events are accepted", startWithin, func() bool { return l.accepted() > 1000 })
+	names := d.FillNames(50)
+	s.await("answers say that the disk is full", flushWithin, func() bool {
+		return l.answered(http.StatusServiceUnavailable) > connections
+	})
+	if s.ended() {
+		t.Error("the gateway ended")
+	}
+	if err := os.RemoveAll(names); err != nil {
+		t.Fatal(err)
+	}
+	before := l.accepted()
+	s.await("events are accepted again", flushWithin, func() bool { return l.accepted() > before+1000 })
 	l.end()
 	s.drain()
 	s.check(l)

@@ -19,10 +19,17 @@ func flock(f *os.File) error {
 	return err
 }
 
+// namesKept is how many files more a file system must have room for, lest it is full
+// whatever bytes it has: a segment could not be begun.
+const namesKept = 100
+
 func statfsFree(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := retry(func() error { return unix.Statfs(dir, &st) }); err != nil {
 		return 0, err
+	}
+	if st.Files > 0 && int64(st.Ffree) < namesKept { // btrfs, for one, has no bound, and says 0
+		return 0, nil
 	}
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }

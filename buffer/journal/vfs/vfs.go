@@ -78,7 +78,8 @@ type FS interface {
 	// Its errors are as final as those of File.Sync.
 	SyncDir(dir string) error
 
-	// Free is the number of bytes that may still be written under dir.
+	// Free is the number of bytes that may still be written under dir; none if
+	// hardly another file can be made there.
 	Free(dir string) (int64, error)
 
 	// Lock takes an exclusive lock named by a file, which it makes if need be;

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -121,6 +122,28 @@ func (d *Disk) Fill(free int64) {
 	}
 	if err != nil {
 		d.t.Fatalf("fill %s: %v", d.Dir, err)
+	}
+}
+
+// FillNames makes files in a folder, which it returns, until the disk has room for only
+// so many others.
+func (d *Disk) FillNames(room int) (folder string) {
+	d.t.Helper()
+	folder = filepath.Join(d.Dir, "names")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	for i := 0; ; i++ {
+		var st unix.Statfs_t
+		if err := unix.Statfs(d.Dir, &st); err != nil {
+			d.t.Fatal(err)
+		}
+		if st.Ffree <= uint64(room) {
+			return folder
+		}
+		if err := os.WriteFile(filepath.Join(folder, strconv.Itoa(i)), nil, 0o600); err != nil {
+			d.t.Fatal(err)
+		}
 	}
 }
 
