@@ -17,7 +17,7 @@ import (
 // fakeFiles keeps the finished files of every incarnation, as a bucket does. A
 // batch's bytes are its rows' identity here: nobody looks into them.
 type fakeFiles struct {
-	t  *testing.T
+	t  testing.TB
 	mu struct {
 		sync.Mutex
 		objects  map[FileID][]string // the batches' bytes, sorted
@@ -26,9 +26,13 @@ type fakeFiles struct {
 		groups   []int               // rows of every row group, in the order of their end
 		tables   []*schema.Table     // of every file
 		steps    int                 // appends, closes and puts so far
+		late     map[FileID][]string // content of puts that are still on their way
 	}
 	// step, when set, decides about the n-th append, close or put.
 	step func(n int, what string, id FileID) verdict
+	// damaged, when set, says of which files the journal has lost rows: a later
+	// content may be another one then, and the first one stays.
+	damaged func(id FileID) bool
 }
 
 // verdict is how one step of a file ends.
@@ -42,14 +46,16 @@ const (
 	waits             // until the context ends
 	loses             // close tells of fewer rows than were appended
 	duplicate         // applied twice (put only)
+	delayed           // an error, and it is applied after a later put of its key, or at land (put only)
 )
 
 var errFake = errors.New("the fake fails this step")
 
-func newFakeFiles(t *testing.T) *fakeFiles {
+func newFakeFiles(t testing.TB) *fakeFiles {
 	f := &fakeFiles{t: t}
 	f.mu.objects = map[FileID][]string{}
 	f.mu.attempts = map[FileID]int{}
+	f.mu.late = map[FileID][]string{}
 	return f
 }
 
@@ -82,9 +88,35 @@ func (f *fakeFiles) put(id FileID, content []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mu.attempts[id]++
+	f.putLocked(id, content)
+	if late, ok := f.mu.late[id]; ok {
+		delete(f.mu.late, id)
+		f.putLocked(id, late)
+	}
+}
+
+// delay has a put applied later.
+func (f *fakeFiles) delay(id FileID, content []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.attempts[id]++
+	f.mu.late[id] = content
+}
+
+// land applies the puts that are still on their way.
+func (f *fakeFiles) land() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, content := range f.mu.late {
+		f.putLocked(id, content)
+	}
+	clear(f.mu.late)
+}
+
+func (f *fakeFiles) putLocked(id FileID, content []string) {
 	slices.Sort(content)
 	if old, present := f.mu.objects[id]; present {
-		if !slices.Equal(old, content) {
+		if !slices.Equal(old, content) && (f.damaged == nil || !f.damaged(id)) {
 			f.t.Errorf("I3: file %v is put with other rows than before: %d, then %d batches", id, len(old), len(content))
 		}
 		return
@@ -182,6 +214,10 @@ func (f *fakeFile) Put(ctx context.Context) error {
 	defer f.mu.Unlock()
 	if !f.closed || f.discarded {
 		f.files.t.Error("put of a file that is not closed, or discarded")
+	}
+	if v == delayed {
+		f.files.delay(f.id, slices.Clone(f.content))
+		return fmt.Errorf("%w, and will apply it", errFake)
 	}
 	f.files.put(f.id, slices.Clone(f.content))
 	if v == duplicate {

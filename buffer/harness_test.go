@@ -18,7 +18,7 @@ import (
 // gateway is a running buffer over a journal and the fake of Files.
 type gateway struct {
 	*Buffer
-	t      *testing.T
+	t      testing.TB
 	stop   context.CancelFunc
 	ended  chan error // Run's result
 	stoped bool

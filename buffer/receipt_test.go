@@ -77,6 +77,24 @@ func (f *fakeFiles) holds(files []FileID, batches ...*schema.Batch) {
 	}
 }
 
+// include checks that the batches are in the files, and the files in the bucket.
+func (f *fakeFiles) include(files []FileID, batches ...*schema.Batch) {
+	f.t.Helper()
+	found := f.batches()
+	for _, b := range batches {
+		if ids := found[string(b.Bytes)]; len(ids) != 1 || !slices.Contains(files, ids[0]) {
+			f.t.Errorf("the receipt names %v, the rows are in %v", files, ids)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range files {
+		if _, present := f.mu.objects[id]; !present {
+			f.t.Errorf("the receipt names %v, which is not in the bucket", id)
+		}
+	}
+}
+
 func TestReceipts(t *testing.T) {
 	files := newFakeFiles(t)
 	cfg := config(t, vfs.OS{}, t.TempDir(), files)
