@@ -112,5 +112,5 @@ func closing(d *json.Decoder, pointer string) error {
 
 // escapePointer writes a name as one step of a JSON pointer (RFC 6901).
 func escapePointer(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
