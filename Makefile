@@ -20,6 +20,7 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 BENCH     ?= .
 KILLS     ?= 1000
+SOAK      ?= 30m
 
 # Modules of their own (the black box tests) keep their dependencies out of the product's.
 MODULES := $(patsubst %/go.mod,%,$(wildcard loadtest/*/go.mod))
@@ -78,8 +79,8 @@ e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the
 	go -C loadtest/e2e test -count=1 -v ./...
 
 .PHONY: faults
-faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of each kind, a million of whatever can be made up
-	E2E_FULL=1 E2E_KILLS=$(KILLS) go -C loadtest/e2e test -count=1 -v -timeout 0 ./...
+faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of each kind, a SOAK of 30m, a million of whatever can be made up
+	E2E_FULL=1 E2E_KILLS=$(KILLS) E2E_STOPS=200 E2E_ROLLS=10 E2E_SOAK=$(SOAK) go -C loadtest/e2e test -count=1 -v -timeout 0 ./...
 
 .PHONY: measure
 measure: build ## Events a second, CPU and memory of the gateway on this machine

@@ -321,7 +321,9 @@ func (s *site) loadOf(tenant string, run uint32, client *ledger.Client) *load {
 		s.Fatal(err)
 	}
 	client.Ledger, client.Run, client.Durability = book, run, s.ack
-	client.Target = func() string { return s.target.Load().(string) }
+	if client.Target == nil {
+		client.Target = func() string { return s.target.Load().(string) }
+	}
 	if client.Connections == 0 {
 		client.Connections = connections
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -111,6 +112,16 @@ func (s *Store) Start(ctx context.Context) error {
 			return fmt.Errorf("wait for the store: %w", err)
 		}
 	}
+}
+
+// Stop ends the store with SIGTERM, after the requests under way: a store that is
+// killed may have an object of which it knows nothing, which no client can mend.
+func (s *Store) Stop() error {
+	if err := s.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the store: %w", err)
+	}
+	_, err := s.Wait(30 * time.Second)
+	return err
 }
 
 // Endpoint is the store's URL.
