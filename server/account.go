@@ -23,11 +23,11 @@ type account struct {
 	columns     int64       // granted to the decoder
 }
 
-// foreseen is how many times its size a text is reserved for before it is read:
-// once for itself and twice for columns, which come to 1.3 times the text of
-// common events. So a request that does not fit is mostly refused before it has
-// cost anything, and few have to grow.
-const foreseen = 3
+// foreseen is how many times its size a text is reserved for before it is read: once
+// for itself and once for columns, which come to less than the text of common events.
+// So a request that does not fit is mostly refused before it has cost anything, and
+// only events of a few bytes each have to grow.
+const foreseen = 2
 
 // open reserves memory; with its error there is nothing to release.
 func (a *account) open(bytes int64) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -66,6 +67,41 @@ func BenchmarkHandler(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkCoding is the handler for bodies of 500 events in each content coding.
+func BenchmarkCoding(b *testing.B) {
+	intake := newFakeIntake(b)
+	intake.forgetful = true
+	h := newServer(b, testConfig(intake)).events.Handler
+	var text []byte
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 { // no id twice, or they would shrink to nothing
+		text = append(text, strings.NewReplacer(
+			"018f6f2e", fmt.Sprintf("%08x", random.Uint32()), "c0c0c07398f", fmt.Sprintf("%011x", random.Uint64()>>20),
+			"HBgLNDE3OTEyMzQ1NjcVAgAR", fmt.Sprintf("%024X", random.Uint64()), "102938", fmt.Sprint(random.IntN(1e6)), "1701234567", fmt.Sprint(random.IntN(1e9)),
+		).Replace(one)+"\n"...)
+	}
+	for name, body := range map[string][]byte{"identity": text, "gzip": gzipped(b, text), "zstd": zstded(b, text)} {
+		b.Run("coding="+name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			src := bytes.NewReader(body)
+			r := httptest.NewRequest("POST", "/v1/events", src)
+			r.Header.Set("Content-Encoding", name)
+			w := &blackHole{header: http.Header{}}
+			start := cpuTime()
+			for b.Loop() {
+				src.Reset(body)
+				h.ServeHTTP(w, r)
+			}
+			b.ReportMetric(float64(cpuTime()-start)/float64(b.N)/500, "cpu-ns/event")
+			b.ReportMetric(float64(len(text))/float64(len(body)), "ratio")
+			if w.status != 202 {
+				b.Fatalf("status %d", w.status)
+			}
+		})
 	}
 }
 

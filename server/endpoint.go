@@ -60,11 +60,14 @@ func (s *Server) tablesOf(t *tenants.Tenant) []string {
 }
 
 // decode turns a text into batches, none if nothing is to be stored, and says what
-// became of its events.
-func (p *post) decode(text []byte) (batches []*schema.Batch, out outcome, err error) {
+// became of its events. It takes the text over, and lets it go before there are
+// batches: nothing is reserved for both (I6).
+func (s *Server) decode(p *post, text *buffer) (batches []*schema.Batch, out outcome, err error) {
 	d := p.decoders.Get().(*schema.Decoder)
 	// Not put back when it panics: who knows in what state it is.
-	if err = cloudevents.Decode(d, p.format, p.header, text, p.arrived, p.account.growColumns); err == nil {
+	err = cloudevents.Decode(d, p.format, p.header, text.bytes, p.arrived, p.account.growColumns)
+	s.buffers.put(text)
+	if err == nil {
 		out = outcomeOf(d)
 		out.DryRun = p.dryRun
 		if p.stores(out) {

@@ -105,8 +105,7 @@ func (s *Server) newPost(w http.ResponseWriter, r *http.Request, table string) (
 // store decodes a text and commits its events, if they are to be stored. It takes
 // the text over.
 func (s *Server) store(ctx context.Context, p *post, text *buffer) (result, error) {
-	batches, out, err := p.decode(text.bytes)
-	s.buffers.put(text)
+	batches, out, err := s.decode(p, text)
 	if err != nil || len(batches) == 0 {
 		return result{outcome: out}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -169,12 +170,14 @@ func TestErrorsAreNotShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.account.close()
-		text := []byte(body)
-		_, out, err := p.decode(text)
+		text := s.buffers.get(minBuffer)
+		text.bytes = append(text.bytes, body...)
+		bytes := text.bytes
+		_, out, err := s.decode(&p, text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		clear(text) // as the next request's body would
+		clear(bytes) // as the next request's body would
 		return out
 	}
 	first := decode(event + `{"type":"a.b","unknown_field":"\u0000\ud800","x":"` + "\x01" + `"}` + bad)
@@ -184,6 +187,27 @@ func TestErrorsAreNotShared(t *testing.T) {
 	}
 	if now := string(marshal(first)); now != said {
 		t.Errorf("an outcome changed from %s to %s", said, now)
+	}
+}
+
+// A large body of common events is taken where there is room for it and once more as
+// much, and refused before it is read where there is less.
+func TestLargeBodyFits(t *testing.T) {
+	body := strings.Repeat(one+"\n", 5000)
+	for room, want := range map[int]struct{ status, read int }{
+		2 * len(body):   {202, len(body)},
+		2*len(body) - 1: {503, 0},
+	} {
+		intake := newFakeIntake(t)
+		intake.limit = int64(room)
+		cfg := testConfig(intake)
+		cfg.MaxBody, cfg.MaxDecoded = int64(len(body)), int64(len(body))
+		src := strings.NewReader(body)
+		w := httptest.NewRecorder()
+		newServer(t, cfg).events.Handler.ServeHTTP(w, httptest.NewRequest("POST", "/v1/events", src))
+		if w.Code != want.status || len(body)-src.Len() != want.read {
+			t.Errorf("%d bytes with room for %d: status %d, %d read; want %+v", len(body), room, w.Code, len(body)-src.Len(), want)
+		}
 	}
 }
 
