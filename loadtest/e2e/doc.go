@@ -11,6 +11,7 @@
 //	ledger   what was sent, and what was answered
 //	check    what is in the bucket, and whether the ledger agrees
 //	disk     real disks to break: in a file or in memory, cut off, frozen, full
+//	storefault  a proxy before the store, which spoils requests
 //	measure  a command: events a second, CPU and memory of the gateway alone
 //
 // Tests of disks need root and some programs, tests of system calls strace; without
@@ -28,6 +29,10 @@
 //	E2E_FULL_DISKS=n   disks filled at once (2; 30)
 //	E2E_OOMS=n         ends for want of memory (2; 20)
 //	E2E_RATE=n         events a second that the ledger client sends at most (20000)
+//	E2E_STOPS=n        stops that are cut short (12)
+//	E2E_ROLLS=n        replacements of all replicas by another version (2)
+//	E2E_PREVIOUS=rev   the other version (HEAD~1)
+//	E2E_SOAK=duration  how long the soak test takes (20s)
 //	E2E_SEED=n         the random choices of a run, as its log names them
 //	E2E_BINARY=file    test this binary instead of building one
 //	E2E_RACE=1         build the binary with the race detector

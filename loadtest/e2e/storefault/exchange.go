@@ -142,8 +142,9 @@ func (e *exchange) raw(content []byte) {
 	_, _ = c.Write(content) // a client that is gone wants nothing
 }
 
-// silence reads whatever comes until the client or the proxy ends.
+// silence reads whatever comes until the client or the proxy ends, or until Break.
 func (e *exchange) silence() {
+	broken := e.proxy.broken()
 	e.proxy.note(e)
 	c, buffered := e.hijack()
 	over := make(chan struct{})
@@ -154,6 +155,8 @@ func (e *exchange) silence() {
 	select {
 	case <-over:
 	case <-e.proxy.quit:
+	case <-broken:
+		e.proxy.leave(e)
 	}
 	c.Close()
 	<-over

@@ -42,6 +42,7 @@ type Proxy struct {
 		held     []*exchange
 		inFlight int // puts
 		most     int
+		patient  chan struct{} // closed when silence ends
 	}
 }
 
@@ -71,6 +72,7 @@ func Start(target string, seed uint64) (*Proxy, error) {
 		served:    make(chan struct{}), quit: make(chan struct{}),
 	}
 	p.mu.random = rand.New(rand.NewPCG(seed, 0))
+	p.mu.patient = make(chan struct{})
 	p.server = &http.Server{
 		Handler: http.HandlerFunc(p.serve),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -110,6 +112,21 @@ func (p *Proxy) Set(rules ...Rule) {
 	for _, r := range rules {
 		p.mu.rules = append(p.mu.rules, &armed{Rule: r})
 	}
+}
+
+// Break resets the connections that are silent.
+func (p *Proxy) Break() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.mu.patient)
+	p.mu.patient = make(chan struct{})
+}
+
+// broken is closed by the next Break.
+func (p *Proxy) broken() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.patient
 }
 
 // Log lists the requests that were answered or broken, in that order.

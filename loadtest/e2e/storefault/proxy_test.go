@@ -213,13 +213,21 @@ func TestSilent(t *testing.T) {
 		t.Errorf("%d silences are counted", n)
 	}
 	ended := make(chan error, 1)
-	go func() {
-		_, _, err := put(t, p, "a", "x")
-		ended <- err
-	}()
-	for p.Count(Silent()) < 2 {
-		time.Sleep(time.Millisecond)
+	wait := func(n int) {
+		go func() {
+			_, _, err := put(t, p, "a", "x")
+			ended <- err
+		}()
+		for p.Count(Silent()) < n {
+			time.Sleep(time.Millisecond)
+		}
 	}
+	wait(2)
+	p.Break()
+	if err := <-ended; err == nil {
+		t.Error("a break is an answer")
+	}
+	wait(3)
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}

@@ -96,7 +96,7 @@ func refusal(status int, code string) *reply {
 	return &reply{status: status, header: http.Header{"Content-Type": {"application/xml"}}, body: body}
 }
 
-// Silent takes a request and never answers; it ends when the client does.
+// Silent takes a request and never answers; it ends when the client does, or with Break.
 func Silent() Verdict {
 	return Verdict{"silence", func(e *exchange) { e.silence() }}
 }
@@ -130,8 +130,8 @@ func FlipBody() Verdict {
 	}}
 }
 
-// FlipAnswer changes one byte of what the store answers: of the status line, the
-// header or the body.
+// FlipAnswer changes one byte of what the store answers: of the status in every other
+// request, else of anything.
 func FlipAnswer() Verdict {
 	return Verdict{"flip a byte of the answer", func(e *exchange) {
 		body, err := e.read(0)
@@ -144,7 +144,13 @@ func FlipAnswer() Verdict {
 			e.reset()
 			return
 		}
-		e.raw(e.flipped(answer.bytes()))
+		whole := answer.bytes()
+		part := whole
+		if e.proxy.number(2) == 0 {
+			part = whole[len("HTTP/1.1 "):][:len("200")]
+		}
+		copy(part, e.flipped(part))
+		e.raw(whole)
 	}}
 }
 

@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"parquay/loadtest/e2e/storefault"
+)
+
+// storm is a time in which the store refuses every put.
+type storm struct {
+	status  int
+	code    string
+	outcome string // as the metric names it
+}
+
+var storms = []storm{
+	{http.StatusServiceUnavailable, "SlowDown", "throttled"},
+	{http.StatusTooManyRequests, "TooManyRequests", "throttled"},
+	{http.StatusInternalServerError, "InternalError", "server"},
+	{http.StatusConflict, "ConditionalRequestConflict", "conflict"},
+	{http.StatusForbidden, "AccessDenied", "denied"},
+	{http.StatusForbidden, "ExpiredToken", "denied"},
+	{http.StatusBadRequest, "ExpiredToken", "rejected"},
+	{http.StatusForbidden, "RequestTimeTooSkewed", "denied"},
+	{http.StatusNotFound, "NoSuchBucket", "missing"},
+	{http.StatusMovedPermanently, "PermanentRedirect", "rejected"},
+}
+
+// TestStoreStorms has every put refused for a while, in all the ways there are. The
+// gateway goes on accepting and stays ready, retries for ever and never with more puts
+// in flight than it may have, says so in its metrics, and recovers by itself (F15).
+func TestStoreStorms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, faultyEnv...)
+	store, p := s.useFaultyStore()
+	s.start()
+	l := s.steady()
+	var all []storefault.Rule
+	for i, c := range storms {
+		refuse := storefault.Answer(c.status, c.code)
+		all = append(all, puts(1/float64(len(storms)-i), refuse))
+		if full() {
+			s.weather(p, l, refuse.String(), func() { p.Set(puts(0, refuse)) }, func() { p.Set() }, c.outcome)
+		}
+	}
+	s.weather(p, l, "all at once", func() { p.Set(all...) }, func() { p.Set() },
+		"throttled", "server", "conflict", "denied", "rejected", "missing")
+	aside := filepath.Join(filepath.Dir(store.Objects()), ".aside")
+	s.weather(p, l, "a bucket that is not there", // and this is the store's own answer
+		func() { s.rename(store.Objects(), aside) },
+		func() { s.rename(aside, store.Objects()) }, "missing")
+	s.withinMemory()
+	if !s.gateway.Said("puts into the bucket work again") {
+		t.Error("the log does not say that puts work again")
+	}
+	s.settle(p, l)
+	if most := p.MostInFlight(); most > putsInFlight {
+		t.Errorf("%d puts were in flight at once, %d may be", most, putsInFlight)
+	}
+}
+
+func (s *site) rename(from, to string) {
+	s.Helper()
+	if err := os.Rename(from, to); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// weather has a storm begin and end, with the outcomes that its puts have by the
+// metrics, and looks at the gateway meanwhile.
+func (s *site) weather(p *storefault.Proxy, l *load, name string, begin, end func(), outcomes ...string) {
+	s.Helper()
+	accepted, first := l.accepted(), len(p.Log())
+	failed := map[string]float64{}
+	for _, o := range outcomes {
+		failed[o] = s.attempts(o)
+	}
+	begin()
+	lasts := time.Now().Add(time.Duration(many(1, 30)) * time.Second)
+	s.await(name+": puts fail, and events are accepted", flushWithin, func() bool {
+		all := true
+		for _, o := range outcomes {
+			all = all && s.attempts(o) >= failed[o]+5
+		}
+		return all && s.value("parquay_bucket_puts_failing") > 0 && l.accepted() > accepted+500 && time.Now().After(lasts)
+	})
+	if status, text := s.readiness(); status != http.StatusOK {
+		s.Errorf("%s: not ready while the journal has room: %d %s", name, status, text)
+	}
+	if s.value("parquay_pending_windows") == 0 || s.value("parquay_journal_backlog_bytes") == 0 {
+		s.Errorf("%s: no window is pending by the metrics", name)
+	}
+	s.notTooOften(name, p.Log()[first:])
+	end()
+	stored := s.attempts("stored")
+	s.await(name+" is over: puts work again", flushWithin, func() bool {
+		return s.attempts("stored") > stored && s.value("parquay_bucket_puts_failing") == 0
+	})
+}
+
+// notTooOften expects few attempts of each key, and not at once: a wait is drawn from
+// up to 0.1 s, 0.2 s, 0.4 s and so on up to 30 s. Were there no waits, there would be
+// hundreds.
+func (s *site) notTooOften(name string, log []storefault.Request) {
+	s.Helper()
+	attempts := map[string]int{}
+	for _, r := range log {
+		if r.Method == http.MethodPut {
+			attempts[r.Key]++
+		}
+	}
+	const most = 40 // in any 100 s: a dozen are to be expected
+	for key, n := range attempts {
+		if n > most {
+			s.Errorf("%s: %d attempts of %s", name, n, key)
+			return
+		}
+	}
+}
