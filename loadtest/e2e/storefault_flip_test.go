@@ -46,3 +46,19 @@ func TestFlippedAnswers(t *testing.T) {
 	s.settle(p, l)
 	s.onlyWhatWasPut(p)
 }
+
+// TestFalselyPresent has puts answered that their object is there, which it is not: the
+// word of something in between, or of a byte that has changed. No window is deleted for
+// it.
+func TestFalselyPresent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, faultyEnv...)
+	_, p := s.useFaultyStore()
+	present := storefault.Answer(http.StatusPreconditionFailed, "PreconditionFailed")
+	p.Set(puts(0.5, present))
+	s.start()
+	l := s.steady()
+	s.awaitCount(p, present, many(10, 1000))
+	s.settle(p, l)
+	s.onlyWhatWasPut(p)
+}

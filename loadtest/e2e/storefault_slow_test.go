@@ -88,7 +88,9 @@ func TestOneTenantRefused(t *testing.T) {
 		s.await("the other tenant's files are put", flushWithin, func() bool { return s.objectsOf("other") > before+20 })
 	}
 	s.withinMemory()
+	p.Set()
 	s.kill() // else the last of them may wait for half a minute
+	s.start()
 	s.settle(p, loads...)
 }
 

@@ -121,3 +121,34 @@ func (s *site) notTooOften(name string, log []storefault.Request) {
 		}
 	}
 }
+
+// TestPutsInFlight has files of three tenants, each with more than may be put at once,
+// and a store that answers none: so many puts are under way as may be, and not one more
+// (F15, I6).
+func TestPutsInFlight(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, faultyEnv...)
+	list := []tenant{newTenant("a"), newTenant("b"), newTenant("c")}
+	s.provision(list...)
+	_, p := s.useFaultyStore()
+	p.Set(puts(0, storefault.Silent()))
+	s.start()
+	var loads []*load
+	for i, who := range list {
+		loads = append(loads, s.as(who, uint32(i)))
+	}
+	for range many(2, 20) {
+		s.await("as many puts are under way as may be", flushWithin, func() bool {
+			return s.value("parquay_bucket_puts_in_flight") == putsInFlight && s.value("parquay_uploads_waiting") > putsInFlight
+		})
+		p.Break()
+	}
+	if most := p.MostInFlight(); most != putsInFlight {
+		t.Errorf("%d puts were in flight at once, %d may be", most, putsInFlight)
+	}
+	s.withinMemory()
+	p.Set()
+	s.kill() // else the last of them may wait for some time
+	s.start()
+	s.settle(p, loads...)
+}
