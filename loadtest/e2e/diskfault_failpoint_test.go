@@ -135,7 +135,8 @@ func (s *site) failAt(spec string) {
 		s.Fatal(err)
 	}
 	s.how = func(o *process.Options) {
-		o.Binary, o.Env = binary, append(o.Env[:len(o.Env):len(o.Env)], "PARQUAY_FAILPOINT="+spec)
+		// Without the check of the bucket at start, which would be what gets there first.
+		o.Binary, o.Env = binary, append(o.Env[:len(o.Env):len(o.Env)], "PARQUAY_FAILPOINT="+spec, "PARQUAY_CHECK_BUCKET=false")
 	}
 }
 
