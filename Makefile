@@ -74,6 +74,11 @@ bench: ## Run the benchmarks BENCH (all) for BENCHTIME (1s) each
 bench-compare: $(call tool,$(BENCHSTAT)) ## Benchmarks BENCH of PACKAGES (all) on BASE (where main was left) and here, in turns, COUNT (6) times
 	@.ci/bench-compare $(PACKAGES)
 
+.PHONY: bench-peers
+bench-peers: build ## Parquay beside Bento, DuckDB and Flink, for minutes: ARGS=-update writes docs/benchmarks.md
+	go build -C loadtest/peers -o $(CURDIR)/bin/peers .
+	@bin/peers $(ARGS)
+
 .PHONY: e2e
 e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the real binary, killed under load
 	go -C loadtest/e2e test -count=1 -v ./...
