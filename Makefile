@@ -20,6 +20,7 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 BENCH     ?= .
 KILLS     ?= 1000
+MODEL_RUNS ?= 10000
 SOAK      ?= 30m
 
 # Modules of their own (the black box tests) keep their dependencies out of the product's.
@@ -41,13 +42,15 @@ build: ## Build the static binary bin/parquay
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/parquay ./cmd/parquay
 
 # Everything runs with the race detector but two things: tests that count allocations, since the detector allocates by
-# itself, and the gateway in the end-to-end tests, which is the binary as it is shipped. All of it runs, whatever fails.
+# itself, and the gateway in the end-to-end tests, which is the binary as it is shipped. The buffer's model has more runs
+# without it. All of it runs, whatever fails.
 .PHONY: test
 test: $(call tool,$(VERSITYGW)) ## Run every test (installs versitygw once)
 	@status=0; \
 	run() { echo "$$*"; "$$@" | sed '/no test files/d' || status=1; }; \
 	run go test -run Alloc ./...; \
-	run go test -race -skip Alloc ./...; \
+	run go test -race -skip Alloc ./... ./.ci/mutants; \
+	run env MODEL_RUNS=$(MODEL_RUNS) go test -run '^TestModel$$' ./buffer; \
 	for m in $(MODULES); do run go -C $$m test -count=1 ./...; done; \
 	exit $$status
 
@@ -57,13 +60,18 @@ lint: $(call tool,$(GOFUMPT)) $(call tool,$(STATICCHECK)) $(call tool,$(GOVULNCH
 	run() { echo "$$*"; "$$@" || status=1; }; \
 	bad=$$($(GOFILES) | xargs gofumpt -l); [ -z "$$bad" ] || { printf 'gofumpt would change:\n%s\n' "$$bad"; status=1; }; \
 	for m in . $(MODULES); do run go -C $$m vet ./...; run sh -c "cd $$m && staticcheck ./..."; done; \
+	run go vet ./.ci/mutants; run staticcheck ./.ci/mutants; \
 	run .ci/vulncheck; \
 	run go test -run '^TestImport' ./cmd/parquay; \
 	exit $$status
 
+.PHONY: mutants
+mutants: ## Break one rule at a time and show which test goes red: ARGS='-run "I4|delete"' (minutes)
+	@go run ./.ci/mutants $(ARGS)
+
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME (30s)
-	@.ci/fuzz $(FUZZTIME)
+fuzz: ## Run every fuzz target for FUZZTIME (30s), or those that match FUZZ; the corpus stays in .cache/fuzz
+	@.ci/fuzz $(FUZZTIME) $(FUZZ)
 
 .PHONY: bench
 bench: ## Run the benchmarks BENCH (all) for BENCHTIME (1s) each
@@ -85,6 +93,8 @@ e2e: $(call tool,$(VERSITYGW)) ## Run the end-to-end tests alone, verbosely: the
 
 .PHONY: faults
 faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of each kind, a SOAK of 30m, a million of whatever can be made up
+	MODEL_RUNS=$(MODEL_RUNS)0 go test -count=1 -run '^TestModel$$' -v -timeout 0 ./buffer
+	WHOLE_RUNS=1000 go test -count=1 -run '^TestModelOfTheWhole$$' -v -timeout 0 ./cmd/parquay
 	E2E_FULL=1 E2E_KILLS=$(KILLS) E2E_STOPS=200 E2E_ROLLS=10 E2E_SOAK=$(SOAK) go -C loadtest/e2e test -count=1 -v -timeout 0 ./...
 
 .PHONY: measure

@@ -24,7 +24,7 @@ import (
 )
 
 // modelRuns is how many stories TestModel tells. The environment variable
-// PARQUAY_MODEL_RUNS asks for another number, as `make test` does in a run without the
+// MODEL_RUNS asks for another number, as `make test` does in a run without the
 // race detector, and RAPID_SEED asks for stories again.
 const modelRuns = 2000
 
@@ -37,7 +37,7 @@ const modelRuns = 2000
 // accounts that added up all along (I7), but for what the journal was damaged of.
 func TestModel(t *testing.T) {
 	runs := modelRuns
-	if asked := os.Getenv("PARQUAY_MODEL_RUNS"); asked != "" {
+	if asked := os.Getenv("MODEL_RUNS"); asked != "" {
 		n, err := strconv.Atoi(asked)
 		if err != nil {
 			t.Fatal(err)

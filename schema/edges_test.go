@@ -58,6 +58,35 @@ func TestHoursOfEdges(t *testing.T) {
 	}
 }
 
+// TestHoursOfABody: the first moment of an hour is not the last one of that before, also
+// in one body.
+func TestHoursOfABody(t *testing.T) {
+	at := time.Date(2028, 2, 29, 23, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		later time.Duration
+		rows  []int
+	}{
+		{time.Hour - time.Microsecond, []int{2}},
+		{time.Hour, []int{1, 1}},
+	} {
+		d := NewDecoder(Events(), Limits{MaxEvent: 1000, Late: 24 * time.Hour, Early: 2 * time.Hour})
+		body := fmt.Sprintf(`{"type":"message.sent","time":%q}{"type":"message.sent","time":%q}`,
+			at.Format(time.RFC3339Nano), at.Add(test.later).Format(time.RFC3339Nano))
+		if err := d.Decode([]byte(body), at, noLimit); err != nil {
+			t.Fatal(err)
+		}
+		batches := d.Batches("acme")
+		if len(batches) != len(test.rows) {
+			t.Fatalf("%v apart: %d batches, want %d", test.later, len(batches), len(test.rows))
+		}
+		for i, b := range batches {
+			if b.Rows != test.rows[i] || b.Hour != at.Unix()/3600+int64(i) {
+				t.Errorf("%v apart: batch %d of hour %d has %d rows", test.later, i, b.Hour, b.Rows)
+			}
+		}
+	}
+}
+
 // TestAgeBounds: how old or early an event may be is counted to the microsecond from
 // its receipt, also when the clock of the gateway was set (F21).
 func TestAgeBounds(t *testing.T) {

@@ -1,0 +1,34 @@
+// The mutations of what joins the packages.
+
+package main
+
+var commandMutations = []mutation{
+	{
+		name:  "every level of durability is memory",
+		rule:  ackBeforeSync,
+		file:  "cmd/parquay/pipeline.go",
+		edits: replace("s.Ack == \"memory\"", "s.Ack != \"\""),
+		in:    "cmd/parquay", run: "TestModelOfTheWhole|TestGatewayFailsClosed|TestGatewaySyncs",
+	},
+	{
+		name:  "an error of the journal is answered as a 500",
+		rule:  i5,
+		file:  "cmd/parquay/wire.go",
+		edits: drop("\t{buffer.ErrFailed, server.ErrFailed},\n"),
+		in:    "cmd/parquay", run: "TestAnswerable",
+	},
+	{
+		name:  "a process whose journal has failed exits as if all were well",
+		rule:  i5,
+		file:  "cmd/parquay/gateway.go",
+		edits: replace("return fmt.Errorf(\"%w: %w\", errJournal, err)", "_ = fmt.Errorf\n\t\t\treturn nil"),
+		in:    "cmd/parquay", run: "TestGatewayFailsClosed",
+	},
+	{
+		name:  "a stop leaves the window in the journal",
+		rule:  i1,
+		file:  "cmd/parquay/gateway.go",
+		edits: replace("if err := g.buffer.Drain(ctx); err != nil {", "if err := error(nil); err != nil {"),
+		in:    "cmd/parquay", run: "TestScripts",
+	},
+}

@@ -1,0 +1,258 @@
+// A model of everything from a body to the bucket, in one process: the decoder, the
+// buffer, the encoder and the putter as serve joins them, on a disk that loses power
+// and before a bucket with a verdict for every request.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parquay/buffer"
+	"parquay/buffer/journal"
+	"parquay/buffer/journal/vfs/crashfs"
+	"parquay/schema"
+	"parquay/writer"
+	"parquay/writer/buckettest"
+)
+
+// wholeRuns is how many stories are told; WHOLE_RUNS asks for another number.
+const wholeRuns = 40
+
+// TestModelOfTheWhole: whatever the disk and the bucket do, each event that was
+// acknowledged is a row once, of its own tenant, table and hour; one that was not is
+// one at most; and no object is put with two contents (I1, I3, I4, I7, I8).
+func TestModelOfTheWhole(t *testing.T) {
+	runs := uint64(wholeRuns)
+	if asked := os.Getenv("WHOLE_RUNS"); asked != "" {
+		var err error
+		if runs, err = strconv.ParseUint(asked, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := rand.Uint64()
+	acknowledged, failed := 0, 0
+	for seed := first; seed < first+runs; seed++ {
+		var w *whole
+		synctest.Test(t, func(*testing.T) {
+			w = newWhole(t, seed)
+			for range 1 + w.random.IntN(3) {
+				w.live(false)
+			}
+			w.live(true)
+		})
+		w.check() // outside: a Parquet reader's decompressors are shared by all bubbles
+		acknowledged += len(w.acknowledged)
+		failed += w.failed
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	t.Logf("%d events were acknowledged, %d requests to the bucket failed", acknowledged, failed)
+	if acknowledged == 0 || failed == 0 {
+		t.Error("the stories are too quiet")
+	}
+}
+
+// whole is one story.
+type whole struct {
+	t      *testing.T
+	random *rand.Rand
+	disk   *crashfs.FS
+	bucket *buckettest.Fake
+	dead   atomic.Bool // the process, for the bucket
+	calm   atomic.Bool // nothing fails any more
+	failed int
+
+	acknowledged, unanswered map[string]place // events by id
+}
+
+// place is where an event belongs.
+type place struct {
+	tenant, table string
+	hour          int64
+}
+
+func newWhole(t *testing.T, seed uint64) *whole {
+	w := &whole{
+		t: t, random: rand.New(rand.NewPCG(seed, 1)), disk: crashfs.New(seed),
+		acknowledged: map[string]place{}, unanswered: map[string]place{},
+	}
+	verdicts := buckettest.Verdicts()
+	chance := rand.New(rand.NewPCG(seed, 2)) // the fake asks one after the other
+	w.bucket = buckettest.NewFake(t, func(buckettest.Request) buckettest.Verdict {
+		v := buckettest.Done
+		switch {
+		case w.dead.Load():
+			return buckettest.Failed // a dead process asks for nothing
+		case !w.calm.Load() && chance.IntN(2) == 0:
+			v = verdicts[chance.IntN(len(verdicts))]
+		}
+		if v != buckettest.Done {
+			w.failed++
+		}
+		return v
+	})
+	return w
+}
+
+// live is one process. The last one meets no fault and drains.
+func (w *whole) live(last bool) {
+	w.dead.Store(false)
+	w.calm.Store(last)
+	defer func() { w.disk = w.disk.Reopen() }()
+	defer w.disk.Crash()
+	if k := w.random.IntN(300); !last {
+		w.disk.Inject(func(op crashfs.Op) crashfs.Outcome {
+			if op.N == k {
+				w.dead.Store(true)
+				return crashfs.Crash
+			}
+			return crashfs.Done
+		})
+	}
+	b, err := w.open()
+	if err != nil {
+		if last {
+			w.t.Errorf("open without faults: %v", err)
+		}
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	for range w.random.IntN(6) {
+		w.post(b)
+		time.Sleep(time.Duration(w.random.Int64N(int64(40 * time.Second))))
+	}
+	if last || w.random.IntN(2) == 0 {
+		patience, cancel := context.WithTimeout(context.Background(), time.Hour)
+		if err := b.Drain(patience); err != nil && last {
+			w.t.Errorf("drain without faults: %v", err)
+		}
+		cancel()
+	}
+	w.dead.Store(true)
+	stop()
+	if err := <-ended; err != nil && last {
+		w.t.Errorf("run without faults: %v", err)
+	}
+	_ = b.Close() // the disk may be gone
+}
+
+// open joins the parts as openPipeline does.
+func (w *whole) open() (*buffer.Buffer, error) {
+	inc := journal.NewIncarnation()
+	disk, err := journal.OpenDisk(w.disk, "journal", inc, journal.Options{SegmentBytes: 32 << 10})
+	if err != nil {
+		return nil, err
+	}
+	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	made, err := writer.New(writer.Config{
+		FS: w.disk, SpoolDir: "spool",
+		Putter:   writer.NewPutter(w.bucket, 4, log, writer.NewPutMetrics(registry)),
+		Encoders: 1, MemoryFile: 8 << 10, Memory: 64 << 10, Version: "model",
+		Logger: log, Metrics: writer.NewMetrics(registry),
+	})
+	if err != nil {
+		disk.Close()
+		return nil, err
+	}
+	b, err := buffer.Open(buffer.Config{
+		Medium: disk, Incarnation: inc, Files: files{made},
+		Tables:        []*schema.Table{schema.Events(), schema.Rejected()},
+		FlushInterval: time.Minute, FileRows: 5 + w.random.IntN(50), Memory: 4 << 20, MinFree: 1, Encoders: 2,
+	})
+	if err != nil {
+		disk.Close()
+	}
+	return b, err
+}
+
+// post decodes a body and commits what it holds.
+func (w *whole) post(b *buffer.Buffer) {
+	now := time.Now()
+	tenant := []string{"acme", "bolt"}[w.random.IntN(2)]
+	sent := map[string]place{}
+	var body strings.Builder
+	for range 1 + w.random.IntN(30) {
+		id := fmt.Sprintf("e%016x", w.random.Uint64())
+		at := now.Add(-time.Duration(w.random.IntN(3)) * time.Hour)
+		text, table, hour := "message.sent", "events", at
+		if w.random.IntN(10) == 0 {
+			text, table, hour = "no type", schema.RejectedName, now
+		}
+		fmt.Fprintf(&body, `{"id":%q,"type":%q,"time":%q,"sender":"%d"}`+"\n", id, text, at.Format(time.RFC3339Nano), w.random.IntN(9))
+		sent[id] = place{tenant, table, hour.Unix() / 3600}
+	}
+	d := schema.NewDecoder(schema.Events(), schema.Limits{MaxEvent: 1000, Late: 24 * time.Hour, Early: time.Hour})
+	if err := d.Decode([]byte(body.String()), now, func(int) error { return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+	r, err := b.Reserve(tenant, 0, int64(body.Len()))
+	if err != nil {
+		return // refused, so it must be nowhere
+	}
+	defer r.Release()
+	into := w.acknowledged
+	if _, err := r.Commit(context.Background(), d.Batches(tenant)); err != nil {
+		into = w.unanswered
+	}
+	for id, p := range sent {
+		into[id] = p
+	}
+}
+
+var eventID = regexp.MustCompile(`e[0-9a-f]{16}`)
+
+// check reads every object with the printer of parquay cat.
+func (w *whole) check() {
+	w.bucket.Land()
+	found := map[string]int{}
+	for _, key := range w.bucket.Keys() {
+		id, err := writer.ParseKey(key)
+		if err != nil {
+			w.t.Errorf("%s: %v", key, err)
+			continue
+		}
+		content, _ := w.bucket.Object(key)
+		var text bytes.Buffer
+		if err := writer.Cat(&text, bytes.NewReader(content), int64(len(content))); err != nil {
+			w.t.Errorf("%s: %v", key, err)
+		}
+		for row := range strings.Lines(text.String()) {
+			name := eventID.FindString(row)
+			p, known := w.acknowledged[name]
+			if !known {
+				p, known = w.unanswered[name]
+			}
+			if !known || p != (place{id.Tenant, id.Table, id.Hour}) {
+				w.t.Errorf("I8: %s has %s, which is of %+v", key, row, p)
+			}
+			found[name]++
+		}
+	}
+	for name := range w.acknowledged {
+		if found[name] != 1 {
+			w.t.Errorf("I1, I3: an acknowledged event is there %d times", found[name])
+		}
+	}
+	for name := range w.unanswered {
+		if found[name] > 1 {
+			w.t.Errorf("I3: an event that was not answered is there %d times", found[name])
+		}
+	}
+}
