@@ -23,25 +23,35 @@ import (
 const (
 	dirTemp       = ".tmp"
 	tempExtension = ".put"
+
+	// maxFolders bounds the folders that are remembered: tenants times hours, in some
+	// megabytes. copyBytes is what is copied at once.
+	maxFolders = 16 << 10
+	copyBytes  = 64 << 10
 )
 
 // dirBucket keeps objects below root. A name, once linked, is never linked to
 // another file: that is what makes Put conditional.
 type dirBucket struct {
-	fs   FS
-	root string
+	fs      FS
+	root    string
+	buffers sync.Pool // of *[copyBytes]byte
 
 	mu struct {
 		sync.Mutex
-		swept  bool  // leftovers of an earlier process are removed
-		failed error // the first failed sync of a directory; final
+		swept   bool              // leftovers of an earlier process are removed
+		failed  error             // the first failed sync of a directory; final
+		folders map[string]string // those that are durable, and an object in each
 	}
 }
 
 // newDir returns the bucket in a directory. It is made by the first Put, so that
 // a bucket that is only read is not touched.
 func newDir(fsys FS, root string) *dirBucket {
-	return &dirBucket{fs: fsys, root: filepath.Clean(root)}
+	b := &dirBucket{fs: fsys, root: filepath.Clean(root)}
+	b.buffers.New = func() any { return new([copyBytes]byte) }
+	b.mu.folders = make(map[string]string)
+	return b
 }
 
 func (b *dirBucket) String() string { return "file://" + filepath.ToSlash(b.root) }
@@ -56,7 +66,7 @@ func (b *dirBucket) Put(ctx context.Context, key string, body Body) error {
 	}
 	name := b.path(key)
 	folder := filepath.Dir(name)
-	if err := b.synced(b.fs.MkdirAll(folder)); err != nil {
+	if err := b.makeFolder(folder); err != nil {
 		return fail(fmt.Errorf("make directory: %w", err))
 	}
 	_, err := b.stat(name)
@@ -72,7 +82,35 @@ func (b *dirBucket) Put(ctx context.Context, key string, body Body) error {
 	if err := b.synced(b.fs.SyncDir(folder)); err != nil {
 		return fail(err)
 	}
+	b.remember(folder, name)
 	return nil
+}
+
+// makeFolder makes a durable folder, unless it is one already. To make sure of that
+// takes a sync of the folder above it, even if it is there, which is a third of the
+// time that a small object takes. A folder in which this process has put an object
+// was durable then, and if the object is still there, it is still the same folder:
+// only an empty one can be removed, and made again by somebody who has not synced yet.
+func (b *dirBucket) makeFolder(folder string) error {
+	b.mu.Lock()
+	object, ok := b.mu.folders[folder]
+	b.mu.Unlock()
+	if ok {
+		if _, err := b.stat(object); err == nil {
+			return nil
+		}
+	}
+	return b.synced(b.fs.MkdirAll(folder))
+}
+
+// remember is called after an object and its folder became durable.
+func (b *dirBucket) remember(folder, object string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.mu.folders) >= maxFolders {
+		clear(b.mu.folders)
+	}
+	b.mu.folders[folder] = object
 }
 
 // create writes a file and links it to name, unless there is one already.
@@ -104,7 +142,10 @@ func (b *dirBucket) writeTemp(ctx context.Context, temp string, body Body) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := io.Copy(f, contextReader(ctx, bodyReader(body))); err != nil {
+	buffer := b.buffers.Get().(*[copyBytes]byte)
+	defer b.buffers.Put(buffer)
+	// A file's own ReadFrom would make a buffer of its own.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, contextReader(ctx, bodyReader(body)), buffer[:]); err != nil {
 		return err
 	}
 	return f.Sync()

@@ -208,6 +208,48 @@ func TestDirSweepsLeftovers(t *testing.T) {
 	}
 }
 
+// Of the folders above an object, none is synced again for the next one.
+func TestDirSyncsFoldersOnce(t *testing.T) {
+	fsys := crashfs.New(1)
+	b := writer.NewDir(fsys, crashRoot)
+	if err := b.Put(t.Context(), "a/b/1", bytes.NewReader(nil)); err != nil {
+		t.Fatal(err)
+	}
+	var synced []string
+	fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+		if op.Kind == crashfs.SyncDir {
+			synced = append(synced, op.Name)
+		}
+		return crashfs.Done
+	})
+	if err := b.Put(t.Context(), "a/b/2", bytes.NewReader(nil)); err != nil || len(synced) != 1 || filepath.Base(synced[0]) != "b" {
+		t.Errorf("the second Put = %v, and syncs %q", err, synced)
+	}
+}
+
+// A folder that somebody has removed, and somebody else made again without a sync,
+// does not take a confirmed object with it.
+func TestDirFolderMadeAgain(t *testing.T) {
+	for seed := range uint64(8) {
+		fsys := crashfs.New(seed)
+		b := writer.NewDir(fsys, crashRoot)
+		if err := b.Put(t.Context(), "a/1", bytes.NewReader(nil)); err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(crashRoot, "a")
+		if err := errors.Join(fsys.Remove(folder+"/1"), fsys.Remove(folder), fsys.SyncDir(crashRoot), fsys.Mkdir(folder)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Put(t.Context(), "a/2", bytes.NewReader(nil)); err != nil {
+			t.Fatal(err)
+		}
+		fsys.Crash()
+		if _, err := writer.NewDir(fsys.Reopen(), crashRoot).Head(t.Context(), "a/2"); err != nil {
+			t.Errorf("seed %d: after a power failure: %v", seed, err)
+		}
+	}
+}
+
 // A bucket that is only read makes nothing, and says what is wrong.
 func TestDirReadingChangesNothing(t *testing.T) {
 	parent := t.TempDir()
