@@ -42,6 +42,10 @@ const (
 	roomEvery  = 100 * time.Millisecond // looks for room
 )
 
+// looks is how often a window is read, over half a minute or more, until bytes that
+// the disk does not give back count as lost, and the others are flushed without them.
+const looks = 6
+
 // replayer replays one window at a time, oldest first, beside the live ones.
 type replayer struct {
 	b         *Buffer
@@ -98,7 +102,7 @@ func (r *replayer) run(ctx context.Context) error {
 			return nil
 		}
 		r.b.budget.replaying.Store(true)
-		err = r.replay(ctx, next.id)
+		err = r.replay(ctx, next)
 		r.b.budget.replaying.Store(false)
 		switch {
 		case ctx.Err() != nil:
@@ -154,7 +158,8 @@ func (r *replayer) next(ctx context.Context) (retry, error) {
 
 // replay puts all of a window into the bucket, then deletes it. It takes as many
 // passes over the journal as keep the memory in bounds, nearly always one.
-func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
+func (r *replayer) replay(ctx context.Context, next retry) error {
+	id := next.id
 	p, err := r.plan(id)
 	if errors.Is(err, journal.ErrCorrupt) {
 		r.b.log.Error("a window of the journal can't be read; it is kept in quarantine",
@@ -165,6 +170,9 @@ func (r *replayer) replay(ctx context.Context, id journal.WindowID) error {
 	}
 	if err != nil {
 		return err
+	}
+	if next.failures < looks && slices.ContainsFunc(p.damage, func(d journal.Damage) bool { return d.Unread }) {
+		return fmt.Errorf("the journal can't be read: %v", p.damage)
 	}
 	r.meet(p)
 	flushed := int64(0)
@@ -216,6 +224,10 @@ func (r *replayer) meet(p *plan) {
 	}
 }
 
+// errAnother is why nothing is put of a window whose second reading is not the first:
+// the next one could find more rows, and the names would be taken (I3).
+var errAnother = errors.New("the journal was read with other damage before")
+
 // pass sends the batches of some partitions through the rings and waits until
 // their files are in the bucket.
 func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (*window, error) {
@@ -229,6 +241,9 @@ func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (*win
 	w := newWindow(p.id, int(p.header.FileRows), func(*window) { close(done) })
 	w.replayed = true
 	err = eachBatch(reader, func(frame uint64, b journal.Batch) error {
+		if found := reader.Damage(); len(found) > len(p.damage) {
+			return errAnother
+		}
 		if !parts[part{b.Table, b.Tenant, b.Hour}] {
 			return nil
 		}
@@ -240,6 +255,9 @@ func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (*win
 		}
 		return r.send(ctx, replayed{window: w, batch: batch, frame: frame})
 	})
+	if err == nil && !slices.Equal(reader.Damage(), p.damage) {
+		err = errAnother
+	}
 	if err != nil {
 		w.fail(err)
 	}

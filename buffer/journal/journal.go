@@ -175,6 +175,9 @@ type Damage struct {
 	Bytes  int64  `json:"bytes"`  // to the next right one; 0 where something is missing
 	Frames uint64 `json:"frames"` // lost; 0 if only unused bytes are wrong
 	Reason string `json:"reason"`
+	// Unread says that the bytes could not be read, and not that they are wrong: a
+	// later reading may find more.
+	Unread bool `json:"unread,omitempty"`
 }
 
 func (d Damage) String() string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	"parquay/buffer/journal/vfs"
 )
@@ -110,9 +111,9 @@ func (r *reader) report(p *part, seq uint64) {
 	s := &r.scan
 	switch {
 	case s.bad():
-		r.damage = append(r.damage, Damage{p.file, s.from, s.offset - s.from, seq - r.next, s.reason()})
+		r.damage = append(r.damage, Damage{p.file, s.from, s.offset - s.from, seq - r.next, s.reason(), s.unread()})
 	case seq > r.next:
-		r.damage = append(r.damage, Damage{p.file, s.offset, 0, seq - r.next, "frames are missing"})
+		r.damage = append(r.damage, Damage{p.file, s.offset, 0, seq - r.next, "frames are missing", false})
 	}
 }
 
@@ -142,7 +143,10 @@ func headless(r *reader, id WindowID) (Reader, error) {
 	if errors.Is(err, io.EOF) && len(r.damage) == 0 {
 		return r, nil
 	}
-	if err == nil || errors.Is(err, io.EOF) {
+	switch {
+	case slices.ContainsFunc(r.damage, func(d Damage) bool { return d.Unread }):
+		err = fmt.Errorf("no header can be read: %s", r.damage[0]) // it may be there at another time
+	case err == nil || errors.Is(err, io.EOF):
 		err = fmt.Errorf("%w: %s: no segment has a valid header", ErrCorrupt, file)
 	}
 	return nil, errors.Join(fmt.Errorf("open window: %w", err), r.Close())

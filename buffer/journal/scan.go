@@ -116,16 +116,17 @@ func (s *scan) blank() bool {
 func (s *scan) bad() bool { return s.offset > s.from }
 
 // certain says whether those bytes are more than an unfinished write.
-func (s *scan) certain() bool {
-	return s.proof != "" || s.view.fault != nil && s.view.faultAt >= s.from
-}
+func (s *scan) certain() bool { return s.proof != "" || s.unread() }
+
+// unread says whether some of them could not be read.
+func (s *scan) unread() bool { return s.view.fault != nil && s.view.faultAt >= s.from }
 
 // reason says what is wrong with them.
 func (s *scan) reason() string {
 	switch {
 	case s.proof != "":
 		return s.proof
-	case s.certain():
+	case s.unread():
 		return "unreadable: " + s.view.fault.Error()
 	}
 	return "no valid frame"
