@@ -76,6 +76,9 @@ func (s *Settings) sizeProblems() []error {
 			list = append(list, fmt.Errorf("%s: is zero", size.name))
 		}
 	}
+	if s.Memory > 0 && s.RingBytes < 2 { // it is a quarter of the memory, if it is unset
+		list = append(list, fmt.Errorf("PARQUAY_RING_BYTES: %v holds no request", s.RingBytes))
+	}
 	atMost := func(name string, value ByteSize, otherName string, other ByteSize, reason string) {
 		if value > other && other > 0 { // zero was reported, or not read
 			list = append(list, fmt.Errorf("%s: %v is more than %s allows (%v): %s", name, value, otherName, other, reason))
