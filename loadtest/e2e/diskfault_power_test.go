@@ -52,8 +52,17 @@ func (s *site) cutAndCheck(disks ...*disk.Disk) {
 	early, told := 0, 0 // cuts before it listened; that the gateway has told of
 	for range cuts {
 		life := time.Duration(20+r.IntN(1200)) * time.Millisecond
+		if r.IntN(2) == 0 {
+			life = time.Duration(20+r.IntN(120)) * time.Millisecond // while it recovers
+		}
 		after := time.Duration(r.IntN(50)) * time.Millisecond
-		listened, failed := s.liveUntilCut(disks, flushes[r.IntN(len(flushes))], life, after)
+		if r.IntN(3) == 0 {
+			// What one process has left unsynced the next one finds, and then the power
+			// goes: what it has made of that must not come back as less.
+			s.live(life / 2)
+		}
+		cut := disks[:1+r.IntN(len(disks))] // of two the journal's, or both
+		listened, failed := s.liveUntilCut(cut, flushes[r.IntN(len(flushes))], life, after)
 		if !listened {
 			early++
 		}
