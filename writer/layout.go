@@ -42,6 +42,7 @@ type leaf struct {
 	physical format.Type
 	path     []string
 	required bool // the column; elements and keys always are
+	id       bool // of the events, which don't come back
 	maxRep   byte // 1 in maps and lists
 	maxDef   byte // the definition level of a value that is there
 }
@@ -63,6 +64,7 @@ func newLayout(t *schema.Table) (*layout, error) {
 		}
 		if leaf.column == t.IDColumn() {
 			l.filter = i
+			l.leaves[i].id = true
 		}
 	}
 	if l.time < 0 {
