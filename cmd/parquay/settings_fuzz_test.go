@@ -49,3 +49,18 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+// TestTinyMemory: sizes whose halves and quarters are nothing are refused, and not
+// taken for unset.
+func TestTinyMemory(t *testing.T) {
+	for _, vars := range []map[string]string{
+		{"PARQUAY_MEMORY": "1"},
+		{"PARQUAY_MEMORY": "7"},
+		{"PARQUAY_RING_BYTES": "1"},
+	} {
+		setEnvironment(t, vars)
+		if s, err := load(); err == nil || !strings.Contains(err.Error(), "PARQUAY_RING_BYTES") {
+			t.Errorf("%v: %v, a share of %v", vars, err, s.RingBytes)
+		}
+	}
+}
