@@ -131,3 +131,21 @@ func TestProbeOfGoodBuckets(t *testing.T) {
 		}
 	}
 }
+
+// replacing is a bucket in which every put counts.
+type replacing struct{ writer.Bucket }
+
+func (b replacing) Put(ctx context.Context, key string, body writer.Body) error {
+	if err := b.Delete(ctx, key); err != nil {
+		return err
+	}
+	return b.Bucket.Put(ctx, key, body)
+}
+
+// Also where a put does not tell whether it has made the object, one that replaces
+// it is found.
+func TestProbeFindsReplacement(t *testing.T) {
+	if got := probed(t, replacing{writer.NewDir(crashfs.New(1), "/bucket")}); got != "create once" {
+		t.Errorf("found %q", got)
+	}
+}
