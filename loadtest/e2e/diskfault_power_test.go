@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -89,6 +90,7 @@ func (s *site) liveUntilCut(disks []*disk.Disk, flush disk.Flush, life, after ti
 	cut := make(chan error, 1)
 	time.AfterFunc(life, func() {
 		began.Store(true)
+		fmt.Fprintf(s.log, "%v the power goes: %d of %d\n", time.Now().UTC(), flush, len(disks))
 		var errs []error
 		for _, d := range disks {
 			errs = append(errs, d.Cut(flush))
