@@ -70,9 +70,14 @@ func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
 // a few bits, strings by what follows the part that both begin with. For the events
 // table that takes 10 % less space and time than plain strings, since there is less
 // to compress, and readers that know the encodings of 2013 read it.
+//
+// Strings to be stored so get a dictionary as well if it pays: a message's id is in
+// each of its events. Only events' own ids don't come back.
 func (e *encoder) choose(l *leaf) format.Encoding {
 	hint := l.encoding
-	if hint == schema.EncodingAuto && l.kind != schema.Timestamp {
+	switch {
+	case hint == schema.EncodingAuto && l.kind != schema.Timestamp,
+		hint == schema.EncodingDelta && l.kind == schema.String && !l.id:
 		hint = schema.EncodingDictionary
 	}
 	switch {

@@ -44,7 +44,7 @@ const maxShort = 16
 const (
 	// maxDictionaryBytes bounds a dictionary page. Readers hold it while they read
 	// the chunk, and one that outgrows their caches is slower than plain values.
-	maxDictionaryBytes = 1 << 20
+	maxDictionaryBytes = 2 << 20
 	minSlots           = 64
 )
 
