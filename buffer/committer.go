@@ -331,10 +331,10 @@ func (c *committer) endWindow(reason string) {
 	w.end()
 }
 
-// relieve makes room, if the open window holds a good part of the memory: its
-// tenants let go of batches that the journal has, and the window goes on. Once it
-// holds little but the places of those, it ends. If it holds little, memory is held
-// by requests, and by windows that are being flushed already.
+// relieve makes room, if what waits in the open window holds a good part of the
+// memory: its tenants let go of batches that the journal has, and the window goes on.
+// Once it holds little but the places of those, it ends. If it holds little, memory
+// is held by requests, and by rows that are being encoded already.
 func (c *committer) relieve() {
 	w := c.window
 	if w == nil || c.b.shedding.Load() > 0 {

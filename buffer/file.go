@@ -111,8 +111,6 @@ func (j *groupJob) do(ctx context.Context) {
 		}
 	}
 	j.pieces = nil
-	f.window.held.Add(-j.held)
-	f.window.shed.Add(-int64(j.shed) * placeBytes)
 	f.tenant.b.budget.give(j.held)
 	if !f.window.replayed {
 		f.tenant.give(j.held)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -131,4 +133,49 @@ func segments(t *testing.T, dir string) []string {
 		t.Fatal(names, err)
 	}
 	return names
+}
+
+// TestShedNotQueued: rows that are being encoded already don't make room, so those
+// that wait beside them are left to become a whole row group.
+func TestShedNotQueued(t *testing.T) {
+	files := newFakeFiles(t)
+	open := make(chan struct{})
+	release := sync.OnceFunc(func() { close(open) })
+	defer release()
+	var queued atomic.Int64
+	files.step = func(_ int, what string, _ FileID) verdict {
+		if what == "append" {
+			queued.Add(1)
+			<-open
+		}
+		return done
+	}
+	cfg := small(t, t.TempDir(), files)
+	cfg.Encoders = 3 // two of which wait, so that one drains
+	g := start(t, cfg)
+	full := int(g.groupBytes / cost(batch("acme", 0, 1, 1000)))
+	var all []*schema.Batch
+	for i := range 2*full + full/2 { // two row groups are queued, and half of one waits
+		all = append(all, batch("acme", 0, 1, 1000))
+		g.mustPost(all[i])
+		if i > 2*full {
+			eventually(t, func() bool { return queued.Load() == 2 })
+			g.committer.press() // as requests of others do
+		}
+	}
+	if n := testutil.ToFloat64(g.metrics.Shed); n != 0 {
+		t.Errorf("%v batches were let go of a row group that is a fourth of what may wait", n)
+	}
+	release()
+	g.finish()
+	once(t, files, all...)
+	short := 0
+	for _, rows := range files.mu.groups {
+		if rows < full-1 {
+			short++
+		}
+	}
+	if short > 1 { // the last one
+		t.Errorf("row groups of %v rows, with room for %d each", files.mu.groups, full)
+	}
 }

@@ -28,8 +28,8 @@ type window struct {
 	shares []*share // of all tenants
 	ended  time.Time
 
-	held   atomic.Int64          // bytes of batches in memory, and of places of others
-	shed   atomic.Int64          // bytes of places only
+	held   atomic.Int64          // bytes of what waits to be encoded: of batches in memory, and places of others
+	shed   atomic.Int64          // bytes of those places
 	stored atomic.Int64          // rows of files in the bucket, as read back
 	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
 	err    atomic.Pointer[error] // the first failure of its flush
