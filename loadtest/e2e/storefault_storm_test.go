@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,9 +51,10 @@ func TestStoreStorms(t *testing.T) {
 	s.weather(p, l, "all at once", func() { p.Set(all...) }, func() { p.Set() },
 		"throttled", "server", "conflict", "denied", "rejected", "missing")
 	aside := filepath.Join(filepath.Dir(store.Objects()), ".aside")
+	first := 0
 	s.weather(p, l, "a bucket that is not there", // and this is the store's own answer
-		func() { s.rename(store.Objects(), aside) },
-		func() { s.rename(aside, store.Objects()) }, "missing")
+		func() { first = len(p.Log()); s.rename(store.Objects(), aside) },
+		func() { s.backOff(p, first); s.rename(aside, store.Objects()) }, "missing")
 	s.withinMemory()
 	if !s.gateway.Said("puts into the bucket work again") {
 		t.Error("the log does not say that puts work again")
@@ -74,13 +76,13 @@ func (s *site) rename(from, to string) {
 // metrics, and looks at the gateway meanwhile.
 func (s *site) weather(p *storefault.Proxy, l *load, name string, begin, end func(), outcomes ...string) {
 	s.Helper()
-	accepted, first := l.accepted(), len(p.Log())
+	accepted := l.accepted()
 	failed := map[string]float64{}
 	for _, o := range outcomes {
 		failed[o] = s.attempts(o)
 	}
 	begin()
-	lasts := time.Now().Add(time.Duration(many(1, 30)) * time.Second)
+	lasts := time.Now().Add(time.Duration(many(2, 30)) * time.Second)
 	s.await(name+": puts fail, and events are accepted", flushWithin, func() bool {
 		all := true
 		for _, o := range outcomes {
@@ -94,7 +96,6 @@ func (s *site) weather(p *storefault.Proxy, l *load, name string, begin, end fun
 	if s.value("parquay_pending_windows") == 0 || s.value("parquay_journal_backlog_bytes") == 0 {
 		s.Errorf("%s: no window is pending by the metrics", name)
 	}
-	s.notTooOften(name, p.Log()[first:])
 	end()
 	stored := s.attempts("stored")
 	s.await(name+" is over: puts work again", flushWithin, func() bool {
@@ -102,24 +103,39 @@ func (s *site) weather(p *storefault.Proxy, l *load, name string, begin, end fun
 	})
 }
 
-// notTooOften expects few attempts of each key, and not at once: a wait is drawn from
-// up to 0.1 s, 0.2 s, 0.4 s and so on up to 30 s. Were there no waits, there would be
-// hundreds.
-func (s *site) notTooOften(name string, log []storefault.Request) {
+// backOff waits until puts have been tried often, and expects them to wait in between:
+// after four attempts for up to 0.8 s, and twice as long after each further one. Half of
+// the waits are longer than an eighth of the first of those limits, with near certainty.
+func (s *site) backOff(p *storefault.Proxy, from int) {
 	s.Helper()
+	const enough = 30
+	var waits []time.Duration
+	s.await("puts are tried again and again", flushWithin, func() bool {
+		waits = waitsOf(p.Log()[from:])
+		return len(waits) >= enough
+	})
+	slices.Sort(waits)
+	s.Logf("%d waits, half of them longer than %v", len(waits), waits[len(waits)/2])
+	if waits[len(waits)/2] < 100*time.Millisecond {
+		s.Error("puts are tried again without a wait")
+	}
+}
+
+// waitsOf is how long puts have waited that had been tried four times.
+func waitsOf(log []storefault.Request) (waits []time.Duration) {
 	attempts := map[string]int{}
+	last := map[string]time.Time{}
 	for _, r := range log {
-		if r.Method == http.MethodPut {
-			attempts[r.Key]++
+		if r.Method != http.MethodPut {
+			continue
 		}
-	}
-	const most = 40 // in any 100 s: a dozen are to be expected
-	for key, n := range attempts {
-		if n > most {
-			s.Errorf("%s: %d attempts of %s", name, n, key)
-			return
+		if attempts[r.Key] >= 4 {
+			waits = append(waits, r.At.Sub(last[r.Key]))
 		}
+		attempts[r.Key]++
+		last[r.Key] = r.At
 	}
+	return waits
 }
 
 // TestPutsInFlight has files of three tenants, each with more than may be put at once,
