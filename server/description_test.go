@@ -18,7 +18,7 @@ import (
 func TestDescriptionHasEveryRoute(t *testing.T) {
 	s := newServer(t, testConfig(newFakeIntake(t)))
 	served := map[string]bool{}
-	err := chi.Walk(s.eventRoutes().(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+	err := chi.Walk(s.eventRoutes(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		served[method+" "+strings.ReplaceAll(route, "{table}", "events")] = true
 		return nil
 	})

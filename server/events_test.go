@@ -235,6 +235,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v1/rejected", 404, "/problems/unknown-table", ""},
 		{"POST", "/v1/" + strings.Repeat("x", 5000), 404, "/problems/unknown-table", ""},
 		{"POST", "/v1/%2e%2e%2f", 404, "/problems/unknown-table", ""},
+		{"POST", "/v1/%65vents", 404, "/problems/unknown-table", ""},
 		{"POST", "/v1/events/", 404, "/problems/not-found", ""},
 		{"POST", "/v1", 404, "/problems/not-found", ""},
 		{"GET", "/v1", 404, "/problems/not-found", ""},

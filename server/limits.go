@@ -46,7 +46,7 @@ func http2Limits() *http.HTTP2Config {
 // newEventServer speaks HTTP/1.1 and HTTP/2: over TLS as the client prefers, in
 // cleartext as it begins, which is what balancers that end TLS call h2c.
 func (s *Server) newEventServer() *http.Server {
-	srv := s.newHTTPServer(s.eventRoutes())
+	srv := s.newHTTPServer(s.eventHandler())
 	srv.ReadTimeout = bodyGrace // extended while a body makes progress
 	srv.ConnState = noteIdle
 	srv.ConnContext = withStreams
