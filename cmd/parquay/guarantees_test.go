@@ -26,6 +26,12 @@ func TestGuarantees(t *testing.T) {
 			t.Errorf("there is no test %s", name[1])
 		}
 	}
+	targets := readDocument(t, "../../Makefile")
+	for _, target := range regexp.MustCompile("`make ([a-z]+)`").FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(targets, "\n"+target[1]+":") {
+			t.Errorf("there is no target %s", target[1])
+		}
+	}
 	for n := 1; n <= faults; n++ {
 		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| F%d \|(.*)\|$`, n)).FindAllStringSubmatch(page, -1)
 		if len(row) != 1 {
@@ -38,7 +44,7 @@ func TestGuarantees(t *testing.T) {
 			continue
 		}
 		if n == faults {
-			if !strings.Contains(cells[2], "`go run ./.ci/mutants`") {
+			if !strings.Contains(cells[2], "`make mutants`") {
 				t.Errorf("F%d names no command", n)
 			}
 		} else if !namedTest.MatchString(cells[2]) {
