@@ -232,7 +232,7 @@ var serverMutations = []mutation{
 		rule:  i8,
 		file:  "server/tenants/entry.go",
 		edits: replace("\"_-\")", "\"_-./\")"),
-		in:    "server/tenants", run: "TestParseRefuses|FuzzParse",
+		in:    "server/tenants", run: "TestValidName",
 	},
 	{
 		name:  "failed credentials are not counted",
