@@ -132,6 +132,24 @@ func TestBucketIsCheckedWhenItComesBack(t *testing.T) {
 	}
 }
 
+// A policy that allows files of events and nothing else forbids the check, and stops
+// nothing.
+func TestBucketThatForbidsItsCheck(t *testing.T) {
+	store := s3test.NewFake(t, s3test.Flaws{NoOther: "/events/"})
+	g, err := openOn(t, t.TempDir(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, _ := running(t, g)
+	if status, text := request(t, "POST", "http://"+g.server.Addr().String()+"/v1/events", `{"type":"message.sent"}`); status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+	until(t, "the event is in the bucket", func() bool { return len(filesIn(store)) == 1 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A store that turns out to be unfit when it comes back ends the gateway, and has
 // got nothing that is gone from the journal.
 func TestUnfitBucketThatComesBack(t *testing.T) {

@@ -23,6 +23,7 @@ type Flaws struct {
 	Spoils                  bool          // the first byte of a body is changed
 	NoCondition, NoChecksum bool          // puts with that header are answered 501
 	NoRead, NoDelete        bool          // such requests are answered 403
+	NoOther                 string        // puts are answered 403 but for keys with this in them
 	Ahead                   time.Duration // of its clock
 	Status                  int           // what every request is answered; 0 for what it deserves
 }
@@ -125,6 +126,9 @@ func (f *Fake) answerLocked(w http.ResponseWriter, r *http.Request, key string, 
 
 func (f *Fake) putLocked(r *http.Request, key string, body []byte) int {
 	flaws := f.mu.flaws
+	if !strings.Contains(key, flaws.NoOther) {
+		return http.StatusForbidden
+	}
 	conditional := r.Header.Get("If-None-Match") != ""
 	summed := r.Header.Get("X-Amz-Checksum-Crc32") != "" || r.Header.Get("X-Amz-Checksum-Crc32c") != ""
 	if flaws.NoCondition && conditional || flaws.NoChecksum && summed {
