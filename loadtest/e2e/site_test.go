@@ -82,6 +82,7 @@ type site struct {
 	how    func(*process.Options) // changes how a gateway is started; may be nil
 
 	gateway *process.Gateway // the last one started
+	cuts    atomic.Int64     // of the power, in tests of that
 	target  atomic.Value     // of string: where the gateway takes events; "" while it is down
 }
 
@@ -323,6 +324,7 @@ func (s *site) loadOf(tenant string, run uint32, client *ledger.Client) *load {
 	client.Ledger, client.Run, client.Durability = book, run, s.ack
 	if client.Target == nil {
 		client.Target = func() string { return s.target.Load().(string) }
+		client.Cuts = s.cuts.Load
 	}
 	if client.Connections == 0 {
 		client.Connections = connections

@@ -26,6 +26,9 @@ type Client struct {
 	Rate        int         // events a second at most, all connections together
 	Durability  string      // what Parquay-Durability must say
 	TLS         *tls.Config // for a target that begins with https
+	// Cuts counts how often the power of the gateway's machine has gone; it may be nil.
+	// An answer that comes after that has never come: there is no machine to send it.
+	Cuts func() int64
 	// Key gives the credential of the moment, and what to call when it is not in use
 	// any more. If nil, none is sent.
 	Key func() (key string, done func())
@@ -122,7 +125,11 @@ func (c *Client) deliver(ctx context.Context, h *http.Client, body *Body, made t
 			return err
 		}
 		entries = nil // they stand with the first attempt
+		cuts := c.cuts()
 		answer, wait := c.send(h, target, body)
+		if c.cuts() != cuts {
+			answer = Answer{}
+		}
 		if answer.Status != 0 {
 			answer.Name, answer.Attempt, answer.At = body.Name, attempt, time.Now()
 			if err := c.Ledger.Answer(answer); err != nil {
@@ -135,6 +142,13 @@ func (c *Client) deliver(ctx context.Context, h *http.Client, body *Body, made t
 		attempt++
 		time.Sleep(wait)
 	}
+}
+
+func (c *Client) cuts() int64 {
+	if c.Cuts == nil {
+		return 0
+	}
+	return c.Cuts()
 }
 
 // send makes one attempt. Without an answer the status is 0. Wait is how long to
