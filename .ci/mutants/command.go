@@ -31,4 +31,18 @@ var commandMutations = []mutation{
 		edits: replace("if err := g.buffer.Drain(ctx); err != nil {", "if err := error(nil); err != nil {"),
 		in:    "cmd/parquay", run: "TestScripts",
 	},
+	{
+		name:  "files are put before the bucket was checked",
+		rule:  i4,
+		file:  "cmd/parquay/bucketcheck.go",
+		edits: replace("case <-c.passed:\n\t\treturn c.putter.Put", "default:\n\t\treturn c.putter.Put"),
+		in:    "cmd/parquay", run: "TestBucketIsCheckedWhenItComesBack|TestUnfitBucketThatComesBack",
+	},
+	{
+		name:  "a bucket that would lose files is taken",
+		rule:  i4,
+		file:  "cmd/parquay/bucketcheck.go",
+		edits: replace("if f.Fatal {", "if false {"),
+		in:    "cmd/parquay", run: "TestUnfitBucketIsRefused",
+	},
 }

@@ -325,4 +325,11 @@ var journalMutations = []mutation{
 		edits: replace("a.opened.Compare(b.opened),", "b.opened.Compare(a.opened),"),
 		in:    "buffer/journal", run: "TestDiskConformance|TestRecoveryMatrix",
 	},
+	{
+		name:  "bytes that were not acknowledged are picked",
+		rule:  i1,
+		file:  "buffer/journal/pick.go",
+		edits: replace("if at.Offset < 0 || at.Offset+int64(len(p)) > size {", "if at.Offset < 0 {"),
+		in:    "buffer/journal", run: "TestDiskConformance",
+	},
 }

@@ -241,4 +241,11 @@ var writerMutations = []mutation{
 		edits: replace("if !strings.HasSuffix(e.Name(), spoolExtension) {", "if true || !strings.HasSuffix(e.Name(), spoolExtension) {"),
 		in:    "writer", run: "TestNewEmptiesTheSpool",
 	},
+	{
+		name:  "a store is believed that an object is there",
+		rule:  i4,
+		file:  "writer/s3.go",
+		edits: replace("if err = b.confirm(ctx, key); err == nil {", "if err = error(nil); err == nil {"),
+		in:    "writer", run: "TestS3PresentIsConfirmed",
+	},
 }
