@@ -137,7 +137,7 @@ type appended struct {
 
 func newWatched(t *testing.T, interval time.Duration, now time.Time) *watched {
 	w := &watched{t: t, disk: crashfs.New(1), files: newFakeFiles(t), interval: interval}
-	w.offset.Store(int64(now.Sub(time.Now())))
+	w.offset.Store(int64(time.Until(now)))
 	w.start(t)
 	return w
 }
