@@ -1,5 +1,7 @@
 //go:build !linux
 
+// The disk, elsewhere than on Linux.
+
 package main
 
 import "os"

@@ -72,7 +72,8 @@ func pip(ctx context.Context, dir, requirement string) error {
 	if err := command(ctx, dir, "python3", "-m", "venv", dir); err != nil {
 		return err
 	}
-	return command(ctx, dir, filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-deps", requirement)
+	return command(ctx, dir, filepath.Join(dir, "bin", "python"), "-m", "pip", "install",
+		"--quiet", "--no-deps", "--retries=1", "--timeout=30", requirement)
 }
 
 // maven copies artifacts, without what they depend on, into a folder.

@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	err = r.Text(out)
-	if err == nil && s.update {
+	if err == nil && failed == nil && s.update { // a page is of a whole run, or one that -read names
 		err = writeFile(filepath.Join(root, "docs", "benchmarks.md"), r.Page)
 	}
 	return errors.Join(failed, err)

@@ -91,7 +91,7 @@ func (p *Process) Kill() {
 	select {
 	case <-p.ended:
 	default:
-		_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // its session's first group; it fails if that is gone
+		_ = p.cmd.Process.Kill() // it fails if it has ended
 		<-p.ended
 	}
 	p.bury()

@@ -198,24 +198,32 @@ func (p *Process) watchOnce(t *testing.T) {
 	}
 }
 
-func TestWaitThatEndsKillsAll(t *testing.T) {
-	p := begin(t, "idle")
-	_, text, _ := strings.Cut(said(t, p, "child"), "child ")
-	child, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestNoneIsLeft(t *testing.T) {
 	why := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(why)
-	usage, err := p.Wait(ctx)
-	if !errors.Is(err, why) || usage.Code != -1 {
-		t.Errorf("the exit code is %d, the error %v", usage.Code, err)
-	}
-	for _, pid := range []int{p.PID(), child} {
-		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-			t.Errorf("process %d is left (%v)", pid, err)
-		}
+	for name, end := range map[string]func(*testing.T, *Process){
+		"killed": func(_ *testing.T, p *Process) { p.Kill() },
+		"waited for in vain": func(t *testing.T, p *Process) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(why)
+			if usage, err := p.Wait(ctx); !errors.Is(err, why) || usage.Code != -1 {
+				t.Errorf("the exit code is %d, the error %v", usage.Code, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := begin(t, "idle")
+			_, text, _ := strings.Cut(said(t, p, "child"), "child ")
+			child, err := strconv.Atoi(strings.TrimSpace(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(t, p)
+			for _, pid := range []int{p.PID(), child} {
+				if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+					t.Errorf("process %d is left (%v)", pid, err)
+				}
+			}
+		})
 	}
 }
 

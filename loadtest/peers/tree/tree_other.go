@@ -1,5 +1,7 @@
 //go:build !linux
 
+// Elsewhere than on Linux there is no account of processes.
+
 package tree
 
 import (
