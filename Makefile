@@ -51,7 +51,7 @@ test: $(call tool,$(VERSITYGW)) ## Run every test (installs versitygw once)
 	run go test -run Alloc ./...; \
 	run go test -race -skip Alloc ./... ./.ci/mutants; \
 	run env MODEL_RUNS=$(MODEL_RUNS) go test -run '^TestModel$$' ./buffer; \
-	for m in $(MODULES); do run go -C $$m test -count=1 ./...; done; \
+	for m in $(MODULES); do run go -C $$m test -count=1 -timeout 40m ./...; done; \
 	exit $$status
 
 .PHONY: lint
