@@ -19,6 +19,7 @@ func describeMachine(dir string) report.Machine {
 	return report.Machine{
 		Cores: runtime.NumCPU(), CPU: find("/proc/cpuinfo", `(?m)^model name\s*:\s*(.+)$`), Memory: memory << 10,
 		Kernel: find("/proc/sys/kernel/osrelease", `^([0-9.]+)`), FileSystem: fileSystem(dir), Go: runtime.Version(),
+		Load: find("/proc/loadavg", `^(\S+)`),
 	}
 }
 

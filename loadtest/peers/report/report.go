@@ -30,6 +30,7 @@ type Machine struct {
 	Kernel     string `json:"kernel"`
 	FileSystem string `json:"file_system"`
 	Go         string `json:"go"`
+	Load       string `json:"load,omitempty"` // what else it had to do: the mean of the minute before
 }
 
 // Facts are what is known of a subject beforehand.

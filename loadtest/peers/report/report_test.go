@@ -63,7 +63,7 @@ func measure(round int, cpu, seconds float64, bytes int64) Measure {
 func example() *Report {
 	r := &Report{
 		Began: time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC), Took: 9 * time.Minute,
-		Machine: Machine{Cores: 2, CPU: "a processor", Memory: 24 << 30, Kernel: "6.1.0", FileSystem: "ext4", Go: "go1.26"},
+		Machine: Machine{Cores: 2, CPU: "a processor", Memory: 24 << 30, Kernel: "6.1.0", FileSystem: "ext4", Go: "go1.26", Load: "0.12"},
 		Events:  1_000_000, JSON: 450_000_000, Batch: 500, Connections: 8, Rounds: 3,
 		Subjects: []*Subject{
 			{
@@ -182,7 +182,7 @@ func TestTexts(t *testing.T) {
 	contains(t, page.String(),
 		"| Parquay, ack=disk | 400,000 (250,000–500,000) | 3.50 (3.00–4.00) | 100 | 41.0 (40.0–42.0) | 1 | all, once |",
 		"| Bento | 41,667 (33,333–50,000) |", "LOST", "In this run Flink is missing: there is no Java that works.",
-		"| Flink | no figures: there is no Java that works |", "2 cores of a processor, 24 GiB", "took 9 minutes", "1,000,000", "2026-11-23")
+		"| Flink | no figures: there is no Java that works |", "2 cores of a processor, 24 GiB", "load average 0.12", "took 9 minutes", "1,000,000", "2026-11-23")
 	for _, bad := range []string{"<no value>", "%!", "NaN", "Inf", "\n\n\n"} {
 		if strings.Contains(page.String(), bad) {
 			t.Errorf("the page has %q:\n%s", bad, page.String())

@@ -47,7 +47,11 @@ func (r *Report) jsonSize() float64 { return float64(r.JSON) / float64(max(r.Eve
 
 // String is the machine on one line.
 func (m Machine) String() string {
-	return fmt.Sprintf("%d cores of %s, %.0f GiB, Linux %s, %s; %s", m.Cores, m.CPU, float64(m.Memory)/(1<<30), m.Kernel, m.FileSystem, m.Go)
+	text := fmt.Sprintf("%d cores of %s, %.0f GiB, Linux %s, %s; %s", m.Cores, m.CPU, float64(m.Memory)/(1<<30), m.Kernel, m.FileSystem, m.Go)
+	if m.Load != "" {
+		text += "; load average before " + m.Load
+	}
+	return text
 }
 
 func (r *Report) subjectTable() table {
