@@ -87,7 +87,7 @@ var guide = []section{
 		{"parquay_journal_corrupt_windows_total", quiet, "anything but 0: a disk has damaged what it had confirmed; the window is in `journal/quarantine/`"},
 		{"parquay_buffer_batches_total", false, ""},
 		{"parquay_buffer_rows_total", false, ""},
-		{"parquay_windows_total", false, "`bytes` or `memory` beside `age`: windows end early, and files get smaller (`memory` takes more than a million small requests in an interval)"},
+		{"parquay_windows_total", false, "`bytes` or `memory` beside `age`: windows end early, and files get smaller (`memory` takes close to a million requests in an interval)"},
 		{"parquay_windows_postponed_total", quiet, ""},
 		{"parquay_batches_shed_total", quiet, "more than some: `PARQUAY_MEMORY` is less than what comes in a flush interval, which costs a second reading and no more"},
 		{"parquay_pending_windows", quiet, "more than three"},
