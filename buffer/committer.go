@@ -5,6 +5,7 @@ package buffer
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -142,6 +143,7 @@ func (c *committer) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-c.wake:
+			runtime.Gosched() // those that are about to wait join the frame
 			c.commitWaiting()
 		case <-c.timer.C:
 			c.endWindow("age")
