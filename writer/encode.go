@@ -35,8 +35,11 @@ type encoder struct {
 	layout  *layout
 	columns *schema.Columns
 	rows    []uint32 // row numbers of columns in the order of time
+	stored  []uint32 // those of the row group at work in the order of columns, if its rows are scattered
 	keys    []uint64 // for sorting
 	spare   []uint64 // same
+	ranks   []uint32 // of a column's values in the order of columns, by row
+	placed  []uint32 // ranks in the order of time
 
 	values values     // of the leaf at work
 	dict   dictionary // same
@@ -180,13 +183,11 @@ func (e *encoder) encode(rows []uint32) (rowGroup, error) {
 		maxTime: times.Int64(int(rows[len(rows)-1])),
 		chunks:  make([]chunk, len(e.layout.leaves)),
 	}
+	e.scatter(rows)
 	for i := range e.layout.leaves {
 		leaf := &e.layout.leaves[i]
 		if err := e.encodeChunk(&g.chunks[i], leaf, rows); err != nil {
 			return rowGroup{}, fmt.Errorf("encode column %s: %w", strings.Join(leaf.path, "."), err)
-		}
-		if i == e.layout.filter && e.values.n >= minFilterValues {
-			e.hashes = e.values.hash(e.hashes)
 		}
 	}
 	if len(e.hashes) > 0 {

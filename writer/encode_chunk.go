@@ -49,13 +49,24 @@ type chunk struct {
 
 // encodeChunk appends a leaf's pages to the row group.
 func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
-	s := &e.values
-	if err := s.gather(l, e.columns.Vector(l.column), rows); err != nil {
+	s, v := &e.values, e.columns.Vector(l.column)
+	first := rows
+	apart := len(e.stored) > 0 && l.kind == schema.String && l.part == whole
+	if apart {
+		first = e.stored
+	}
+	if err := s.gather(l, v, first); err != nil {
 		return err
 	}
 	c.entries, c.nulls = int64(s.entries), int64(s.entries-s.n)
 	c.encoding = e.choose(l)
 	c.bounds = e.findBounds(c, l)
+	if e.layout.filter >= 0 && l == &e.layout.leaves[e.layout.filter] && s.n >= minFilterValues {
+		e.hashes = s.hash(e.hashes)
+	}
+	if apart {
+		e.arrange(c, v, rows)
+	}
 	if c.encoding == format.RLEDictionary {
 		n := e.dict.distinct.n
 		e.page.raw = e.dict.distinct.appendPlain(e.page.raw, l, 0, n)

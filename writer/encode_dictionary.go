@@ -20,6 +20,7 @@ type dictionary struct {
 	seed     seed    // of the table only: no number depends on it
 	slots    []slot  // open addressing; the length is a power of two
 	indexes  []int32 // for each value its number
+	spare    []int32 // for another order
 	distinct values  // for each number its value,
 	keys     []id    // and what tells it from others
 	size     int     // of the distinct values in plain encoding

@@ -37,6 +37,7 @@ type values struct {
 	ints  []int64 // numbers; a double's bits
 	text  []byte  // strings, in any order; the vector's
 	spans []span  // where in it each is
+	spare []span  // for another order
 	size  int     // of all strings
 }
 
