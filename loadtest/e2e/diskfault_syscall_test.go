@@ -57,9 +57,14 @@ func (s *site) failCall(strace, fault string, l *load) {
 	s.await("events are accepted", startWithin, func() bool { return l.accepted() > before+500 })
 	detach := s.inject(strace, fault)
 	before = l.accepted()
-	s.await(fault+": it gets over it, or ends", flushWithin, func() bool { return l.accepted() > before+2000 || s.ended() })
+	failed := false // then it ends when its files are put, which the same fault keeps it from
+	s.await(fault+": it gets over it, or the journal fails", flushWithin, func() bool {
+		_, why := s.ready()
+		failed = s.ended() || strings.Contains(why, "the journal has failed")
+		return failed || l.accepted() > before+2000
+	})
 	detach()
-	if s.ended() {
+	if failed {
 		s.exits(exitJournal, stopWithin)
 	} else {
 		s.stop(stopWithin)
