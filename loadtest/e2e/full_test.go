@@ -34,8 +34,8 @@ func TestFullJournal(t *testing.T) {
 // fit at once: 429 with Retry-After to some, and all of them served in the end.
 func TestFullMemory(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, "PARQUAY_MEMORY=64MiB", "PARQUAY_RING_BYTES=2MiB",
-		"PARQUAY_MAX_BODY=1MiB", "PARQUAY_MAX_DECODED=1MiB", "PARQUAY_MAX_EVENT=64KiB")
+	s := newSite(t, "PARQUAY_MEMORY=64MiB", "PARQUAY_RING_BYTES=1MiB",
+		"PARQUAY_MAX_BODY=512KiB", "PARQUAY_MAX_DECODED=512KiB", "PARQUAY_MAX_EVENT=64KiB")
 	s.start()
 	l := s.load()
 	s.await("answers say that the tenant's buffer is full", flushWithin, func() bool {

@@ -98,7 +98,7 @@ func TestVerifyWhileRunning(t *testing.T) {
 	l := s.loadOf("default", s.seed, &ledger.Client{Rate: min(number(t, "E2E_RATE", 3000), 3000)})
 	s.await("events are accepted", startWithin, func() bool { return l.accepted() > 500 })
 	sawPending, sawFiles := false, false
-	for range 6 {
+	for i := 0; i < 6 || i < 200 && !(sawPending && sawFiles); i++ {
 		out, notes, code := s.parquay("verify", "-json", "-admin", s.gateway.Admin)
 		var report struct {
 			Rows, Pending, Problems int64
