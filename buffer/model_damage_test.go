@@ -47,10 +47,14 @@ func (m *model) damage(wounds []wound) {
 	m.prove()
 }
 
-// prove notes the last frame that can still be read of each damaged window: it tells
-// that there were others before it.
+// prove notes the last frame that can be read of each damaged window that is left: it
+// tells that there were others before it. What could be read before a second wound
+// proves nothing to a process that starts after it.
 func (m *model) prove() {
 	entries, _ := m.disk.ReadDir("journal")
+	for _, e := range entries {
+		delete(m.proof, windowOf(e.Name()))
+	}
 	for _, e := range entries {
 		window := windowOf(e.Name())
 		if !m.hit[window] {
