@@ -230,10 +230,18 @@ func (s *site) await(what string, limit time.Duration, condition func() bool) {
 	s.Helper()
 	for begin := time.Now(); !condition(); {
 		if time.Since(begin) > limit {
-			s.Fatalf("%s: not within %v", what, limit)
+			s.Fatalf("%s: not within %v; %s", what, limit, s.autopsy())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// autopsy ends the gateway, if there is one, and tells what it did.
+func (s *site) autopsy() string {
+	if s.gateway == nil {
+		return "no gateway was started"
+	}
+	return "the gateway: " + s.gateway.Autopsy()
 }
 
 // drain stops the gateway, and starts it again until the journal is empty.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -18,7 +19,8 @@ type child struct {
 
 	mu struct {
 		sync.Mutex
-		tail []string // the last lines it printed
+		tail []string // the last lines it printed, before its goroutines
+		dump []string // its goroutines, if it was asked for them
 	}
 }
 
@@ -62,6 +64,12 @@ func startChild(cmd *exec.Cmd, log io.Writer, line func(string)) (*child, error)
 func (c *child) keep(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.mu.dump) > 0 || strings.HasPrefix(line, dumpBegins) {
+		if len(c.mu.dump) < dumpLines {
+			c.mu.dump = append(c.mu.dump, line)
+		}
+		return
+	}
 	if len(c.mu.tail) == tailLines {
 		c.mu.tail = c.mu.tail[1:]
 	}
@@ -91,14 +99,13 @@ func (c *child) Kill() {
 func (c *child) Signal(s syscall.Signal) error { return c.cmd.Process.Signal(s) }
 
 // Wait waits until the process has ended by itself and returns its exit code, -1
-// after a signal. After timeout it kills it and returns an error.
+// after a signal. After timeout it ends it, and returns an error that tells what it did.
 func (c *child) Wait(timeout time.Duration) (code int, err error) {
 	select {
 	case <-c.exited:
 		return c.cmd.ProcessState.ExitCode(), nil
 	case <-time.After(timeout):
-		c.Kill()
-		return -1, fmt.Errorf("%s still ran after %v and was killed", c.cmd.Path, timeout)
+		return -1, fmt.Errorf("%s still ran after %v; %s", c.cmd.Path, timeout, c.Autopsy())
 	}
 }
 

@@ -65,8 +65,7 @@ func Start(ctx context.Context, o Options) (*Gateway, error) {
 	case <-g.exited:
 		return g, fmt.Errorf("%w: it printed:\n%s", ErrEnded, strings.Join(g.Tail(), "\n"))
 	case <-ctx.Done():
-		g.Kill()
-		return g, fmt.Errorf("wait for the addresses in the gateway's log: %w; it printed:\n%s", ctx.Err(), strings.Join(g.Tail(), "\n"))
+		return g, fmt.Errorf("wait for the addresses in the gateway's log: %w; %s", ctx.Err(), g.Autopsy())
 	}
 }
 
@@ -79,7 +78,8 @@ func addressesIn(line string) (events, admin string, ok bool) {
 	return entry.Events, entry.Admin, entry.Events != "" && entry.Admin != ""
 }
 
-// Ready waits until /readyz says so.
+// Ready waits until /readyz says so. When ctx ends before, it ends the process, and
+// the error tells what that did.
 func (g *Gateway) Ready(ctx context.Context) error {
 	for {
 		status, body, err := g.Get(ctx, g.Admin+"/readyz")
@@ -91,7 +91,7 @@ func (g *Gateway) Ready(ctx context.Context) error {
 		case <-g.exited:
 			return fmt.Errorf("%w before it was ready: it printed:\n%s", ErrEnded, strings.Join(g.Tail(), "\n"))
 		case <-ctx.Done():
-			return fmt.Errorf("wait for /readyz: %w (%d %s%v)", ctx.Err(), status, body, err)
+			return fmt.Errorf("wait for /readyz: %w (%d %s%v); %s", ctx.Err(), status, body, err, g.Autopsy())
 		}
 	}
 }
