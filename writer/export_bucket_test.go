@@ -9,3 +9,9 @@ func NewDir(fsys FS, root string) Bucket { return newDir(fsys, root) }
 
 // SetStall changes after how long an S3 bucket gives up on a silent peer.
 func SetStall(b Bucket, d time.Duration) { b.(*s3Bucket).stall = d }
+
+// SetInsist changes after how long an S3 bucket doubts a store's word that an object is there.
+func SetInsist(b Bucket, d time.Duration) { b.(*s3Bucket).insistAfter = d }
+
+// Doubts counts the keys about which an S3 bucket doubts a store's word.
+func Doubts(b Bucket) int { return len(b.(*s3Bucket).doubts.mu.since) }

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,8 +61,8 @@ const (
 	idleConns = 64
 )
 
-// s3Bucket is a bucket, or the part of one below a prefix. All fields are fixed
-// when it is opened.
+// s3Bucket is a bucket, or the part of one below a prefix. All fields but the last two
+// are fixed when it is opened.
 type s3Bucket struct {
 	client      *s3.Client
 	signer      *signer
@@ -70,6 +71,10 @@ type s3Bucket struct {
 	checksum    string
 	conditional bool
 	stall       time.Duration
+	insistAfter time.Duration
+
+	doubts doubts
+	sees   atomic.Bool // an object was found once: its credentials may look
 }
 
 func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3Bucket, error) {
@@ -82,7 +87,10 @@ func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3B
 		}
 		prefix += "/"
 	}
-	b := &s3Bucket{bucket: bucket, prefix: prefix, checksum: options.Checksum, conditional: options.Conditional, stall: stallAfter}
+	b := &s3Bucket{
+		bucket: bucket, prefix: prefix, checksum: options.Checksum, conditional: options.Conditional,
+		stall: stallAfter, insistAfter: insistAfter,
+	}
 	switch b.checksum {
 	case "":
 		b.checksum = "crc32"
@@ -144,24 +152,29 @@ func (b *s3Bucket) String() string {
 }
 
 func (b *s3Bucket) Put(ctx context.Context, key string, body Body) error {
+	if err := b.put(ctx, key, body); err != nil {
+		return fmt.Errorf("put %s into %s: %w", key, b, err)
+	}
+	b.doubts.end(key)
+	return nil
+}
+
+// put returns nil when the object is there: stored now, before, or by somebody with
+// the same rows (I3).
+func (b *s3Bucket) put(ctx context.Context, key string, body Body) error {
 	if !b.conditional {
-		if _, err := b.Head(ctx, key); !errors.Is(err, ErrNotFound) {
-			return err // nil if it is there
+		if _, err := b.Head(ctx, key); err == nil || !mayBeAbsent(err) {
+			return err
 		}
 	}
 	_, err := b.send(ctx, key, body, b.conditional, b.checksum)
-	if err == nil {
-		return nil
-	}
 	switch status, code := answer(err); {
 	case status == http.StatusPreconditionFailed && b.conditional:
-		if err = b.confirm(ctx, key); err == nil {
-			return nil // present: stored by us before, or by somebody with the same rows (I3)
-		}
+		return b.present(ctx, key, body)
 	case b.conditional && refusesHeader(status, code):
-		err = fmt.Errorf("the store may not know If-None-Match; if so, set PARQUAY_S3_CONDITIONAL=false: %w", err)
+		return fmt.Errorf("the store may not know If-None-Match; if so, set PARQUAY_S3_CONDITIONAL=false: %w", err)
 	}
-	return fmt.Errorf("put %s into %s: %w", key, b, err)
+	return err
 }
 
 // send puts an object in one request, on the condition that there is none if so asked.
@@ -191,20 +204,6 @@ func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional 
 	}
 	b.signer.refused(err)
 	return out, pulse.explain(err)
-}
-
-// confirm looks for an object that an answer says is there. What answered may not be
-// the store, and its word would have the only other copy of the rows deleted. A gateway
-// that may put and not look has nothing but that word.
-func (b *s3Bucket) confirm(ctx context.Context, key string) error {
-	_, err := b.Head(ctx, key)
-	if status, _ := answer(err); status == http.StatusForbidden {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("an answer says that it is there: %w", err)
-	}
-	return nil
 }
 
 // tagged tells an answer of a store from one of something else that answers everything
@@ -247,6 +246,7 @@ func (b *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("get %s from %s: %w", key, b, notFound(pulse.explain(err)))
 	}
 	pulse.timer.Stop()
+	b.sees.Store(true)
 	return &beatingBody{body: out.Body, pulse: pulse}, nil
 }
 
@@ -301,6 +301,7 @@ func (b *s3Bucket) Head(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, fmt.Errorf("head %s in %s: %w", key, b, notFound(pulse.explain(err)))
 	}
+	b.sees.Store(true)
 	return Object{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified)}, nil
 }
 
@@ -348,6 +349,15 @@ func notFound(err error) error {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return err
+}
+
+// mayBeAbsent says that after this answer to a HEAD the object may not be there, so that a
+// put is worth while. S3 answers 403 about an absent key to those who may not list, and
+// 400 or 403 to stale credentials; it has no room for the reason there, and has it in
+// its answer to the put.
+func mayBeAbsent(err error) bool {
+	status, _ := answer(err)
+	return errors.Is(err, ErrNotFound) || status == http.StatusForbidden || status == http.StatusBadRequest
 }
 
 // refusesHeader says that an answer is one that stores give to an If-None-Match, or

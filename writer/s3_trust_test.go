@@ -3,6 +3,7 @@ package writer_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"parquay/writer"
+	"parquay/writer/s3test"
 )
 
 // A 412 has the journal's copy deleted, so the object is looked for: whoever answered
@@ -38,6 +40,136 @@ func TestS3PresentIsConfirmed(t *testing.T) {
 		if err := b.Put(t.Context(), "a", strings.NewReader("x")); (err == nil) != c.stored {
 			t.Errorf("412 and then %d: Put = %v, stored %v", c.head, err, c.stored)
 		}
+	}
+}
+
+// A store that goes on saying that a key is there which it does not find has the object
+// put without the condition: nothing else would ever be stored under it. Its word is
+// doubted for a while first, and of each key by itself.
+func TestS3Contradiction(t *testing.T) {
+	setenv(t)
+	for _, c := range []struct {
+		name  string
+		look  int  // the answer to a HEAD
+		seen  bool // an object was found before
+		want  string
+		after time.Duration
+	}{
+		{"absent", 404, false, "PUT-if HEAD", time.Hour},
+		{"absent for long", 404, false, "PUT-if HEAD PUT", 0},
+		{"absent, by those who may not list", 403, true, "PUT-if HEAD", time.Hour},
+		{"absent for long, by those who may not list", 403, true, "PUT-if HEAD PUT", 0},
+		{"there", 200, false, "PUT-if HEAD", 0},
+		{"unknown", 500, true, "PUT-if HEAD", 0},
+	} {
+		var got []string
+		var stored string
+		b := bucketAt(t, func(w http.ResponseWriter, r *http.Request) {
+			name := r.Method
+			status := http.StatusOK
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/seen"):
+				return
+			case r.Method == http.MethodHead:
+				status = c.look
+			case r.Header.Get("If-None-Match") != "":
+				name, status = "PUT-if", http.StatusPreconditionFailed
+			default:
+				body, _ := io.ReadAll(r.Body) // what is missing fails the comparison
+				stored = string(body)
+			}
+			got = append(got, name)
+			w.WriteHeader(status)
+		}, writer.S3Options{Conditional: true})
+		writer.SetInsist(b, c.after)
+		if c.seen {
+			if _, err := b.Head(t.Context(), "seen"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := b.Put(t.Context(), "a", strings.NewReader("body"))
+		put := strings.HasSuffix(c.want, " PUT")
+		if text := strings.Join(got, " "); text != c.want || put != (stored == "body") {
+			t.Errorf("%s: asked %q, want %q; stored %q", c.name, text, c.want, stored)
+		}
+		if done := put || c.look == 200; (err == nil) != done {
+			t.Errorf("%s: Put = %v", c.name, err)
+		}
+		if kind := writer.KindOf(err); err != nil && c.look != 500 && kind != writer.KindConflict {
+			t.Errorf("%s: %v is a %s, want %s", c.name, err, kind, writer.KindConflict)
+		}
+	}
+}
+
+// The doubt about a key begins with its first contradiction and ends with its object.
+func TestS3DoubtEnds(t *testing.T) {
+	setenv(t)
+	var unconditional []string
+	taken := false
+	b := bucketAt(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodHead:
+			w.WriteHeader(http.StatusNotFound)
+		case r.Header.Get("If-None-Match") == "":
+			unconditional = append(unconditional, r.URL.Path)
+		case !taken:
+			w.WriteHeader(http.StatusPreconditionFailed)
+		}
+	}, writer.S3Options{Conditional: true})
+	put := func(key string) { _ = b.Put(t.Context(), key, strings.NewReader("x")) } // what was asked says how it went
+	writer.SetInsist(b, time.Hour)
+	put("a")
+	put("b")
+	taken = true
+	put("b") // stored
+	taken = false
+	writer.SetInsist(b, time.Nanosecond)
+	put("a")
+	if want := "/bucket/a"; strings.Join(unconditional, " ") != want {
+		t.Errorf("put without the condition: %q, want %q", unconditional, want)
+	}
+	writer.SetInsist(b, time.Hour)
+	put("a") // whose doubt has ended
+	put("b")
+	if n := len(unconditional); n != 1 {
+		t.Errorf("put without the condition: %q, want one", unconditional)
+	}
+	if n := writer.Doubts(b); n != 2 {
+		t.Errorf("%d keys are remembered, want 2", n)
+	}
+}
+
+// A store that was ended in the middle of a put may have noted a key and not have its
+// object (versitygw with metadata in files of their own does). The file gets in.
+func TestS3HalfAKey(t *testing.T) {
+	gateway := s3test.Start(t)
+	gateway.Setenv(t)
+	b := open(t, gateway.URL("prefix"), writer.S3Options{Endpoint: gateway.Endpoint, PathStyle: true, Conditional: true})
+	writer.SetInsist(b, 100*time.Millisecond)
+	if err := b.Put(t.Context(), "whole", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	gateway.Forget(t, "prefix/whole")
+	err := b.Put(t.Context(), "whole", strings.NewReader("again"))
+	if writer.KindOf(err) != writer.KindConflict {
+		t.Fatalf("Put = %v: the store is not in the state that this test is about", err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); err != nil; err = b.Put(t.Context(), "whole", strings.NewReader("again")) {
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := b.Put(t.Context(), "whole", strings.NewReader("later")); err != nil {
+		t.Error(err)
+	}
+	r, err := b.Get(t.Context(), "whole")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if content, err := io.ReadAll(r); string(content) != "again" || err != nil {
+		t.Errorf("the object holds %q, %v; want the second put's", content, err)
 	}
 }
 

@@ -244,8 +244,22 @@ var writerMutations = []mutation{
 	{
 		name:  "a store is believed that an object is there",
 		rule:  i4,
-		file:  "writer/s3.go",
-		edits: replace("if err = b.confirm(ctx, key); err == nil {", "if err = error(nil); err == nil {"),
+		file:  "writer/s3_doubt.go",
+		edits: replace("err := b.confirm(ctx, key)", "err := error(nil)"),
 		in:    "writer", run: "TestS3PresentIsConfirmed",
+	},
+	{
+		name:  "a store that has half a key is asked to create it for ever",
+		rule:  i6,
+		file:  "writer/s3_doubt.go",
+		edits: replace("b.doubts.last(key) < b.insistAfter", "b.doubts.last(key) >= 0"),
+		in:    "writer", run: "TestS3Contradiction|TestS3HalfAKey",
+	},
+	{
+		name:  "an object may be replaced as soon as a store contradicts itself",
+		rule:  i3,
+		file:  "writer/s3_doubt.go",
+		edits: replace(" || b.doubts.last(key) < b.insistAfter", ""),
+		in:    "writer", run: "TestS3Contradiction",
 	},
 }

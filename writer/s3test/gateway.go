@@ -28,6 +28,8 @@ type Gateway struct {
 	Region    string
 	AccessKey string
 	SecretKey string
+
+	objects string // the directory in which buckets are directories
 }
 
 const (
@@ -102,6 +104,15 @@ func (g *Gateway) Client() *s3.Client {
 	})
 }
 
+// Forget removes an object behind the store's back, which keeps what it has noted about
+// it: as if it had been ended in the middle of the put.
+func (g *Gateway) Forget(t testing.TB, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(g.objects, g.Bucket, filepath.FromSlash(name))); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // start runs the process on a free port and waits until it answers.
 func (g *Gateway) start(t testing.TB, binary string) error {
 	address, err := freeAddress()
@@ -127,7 +138,7 @@ func (g *Gateway) start(t testing.TB, binary string) error {
 		cmd.Process.Kill()
 		<-exited
 	}
-	g.Endpoint = "http://" + address
+	g.Endpoint, g.objects = "http://"+address, objects
 	if err := awaitAnswer(t.Context(), g.Endpoint, exited); err != nil {
 		stop()
 		return fmt.Errorf("%w; it printed:\n%s", err, output.String())
