@@ -13,6 +13,7 @@
 //	disk     real disks to break: in a file or in memory, cut off, frozen, full
 //	storefault  a proxy before the store, which spoils requests
 //	measure  a command: events a second, CPU and memory of the gateway alone
+//	wire     the least of an HTTP client, for what measures
 //
 // Tests of disks need root and some programs, tests of system calls strace; without
 // them they skip, and say what is missing.
@@ -28,6 +29,7 @@
 //	E2E_DAMAGES=n      journals that are spoilt (1; 30)
 //	E2E_FULL_DISKS=n   disks filled at once (2; 30)
 //	E2E_OOMS=n         ends for want of memory (2; 20)
+//	E2E_MIXES=n        gateways that are killed while everything happens to the store (2; 50)
 //	E2E_RATE=n         events a second that the ledger client sends at most (20000)
 //	E2E_STOPS=n        stops that are cut short (12)
 //	E2E_ROLLS=n        replacements of all replicas by another version (2)

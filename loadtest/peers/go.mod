@@ -2,7 +2,10 @@ module parquay/loadtest/peers
 
 go 1.26.0
 
-replace parquay => ../..
+replace (
+	parquay => ../..
+	parquay/loadtest/e2e => ../e2e
+)
 
 require (
 	github.com/apache/arrow-go/v18 v18.8.0
@@ -10,6 +13,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	golang.org/x/sys v0.48.0
 	parquay v0.0.0-00010101000000-000000000000
+	parquay/loadtest/e2e v0.0.0-00010101000000-000000000000
 )
 
 require (

@@ -27,6 +27,7 @@ import (
 	"syscall"
 	"time"
 
+	"parquay/loadtest/e2e/process"
 	"parquay/loadtest/peers/report"
 )
 
@@ -91,7 +92,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	root, err := findRoot()
+	root, err := process.Root()
 	if err != nil {
 		return err
 	}
@@ -115,24 +116,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		err = writeFile(filepath.Join(root, "docs", "benchmarks.md"), r.Page)
 	}
 	return errors.Join(failed, err)
-}
-
-// findRoot finds the repository: the nearest parent of the working directory that has
-// cmd/parquay.
-func findRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the repository: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "cmd", "parquay", "main.go")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("find the repository: no parent of the working directory has cmd/parquay")
-		}
-		dir = filepath.Dir(dir)
-	}
 }
 
 func readReport(name string, r *report.Report) error {

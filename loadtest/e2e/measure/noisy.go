@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parquay/loadtest/e2e/process"
+	"parquay/loadtest/e2e/wire"
 )
 
 // What the two tenants do. The noisy one's limit is some bodies a second, so that at
@@ -138,7 +139,7 @@ func pace(ctx context.Context, address string, request []byte, perSecond int, wa
 	every := time.Second * noisyPeers / time.Duration(perSecond)
 	for i := range noisyPeers {
 		clients.Go(func() {
-			c, err := dial(ctx, address)
+			c, err := wire.Dial(ctx, address)
 			if err != nil {
 				errs[i] = err
 				return
@@ -150,7 +151,7 @@ func pace(ctx context.Context, address string, request []byte, perSecond int, wa
 					errs[i] = fmt.Errorf("send: %w", err)
 					return
 				}
-				status, text, err := c.answer()
+				status, text, err := c.Answer()
 				took := time.Since(due)
 				if err == nil && !want[status] {
 					err = fmt.Errorf("the answer is %d: %s", status, text)
