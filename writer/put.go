@@ -34,6 +34,7 @@ type Putter struct {
 	again   chan struct{} // one for each of those that is not its Put's first
 	metrics *PutMetrics
 	trouble trouble
+	waits   waits
 	jitter  func(limit time.Duration) time.Duration // evenly from [0, limit]
 }
 
@@ -57,28 +58,33 @@ func NewPutter(b Bucket, inFlight int, log *slog.Logger, m *PutMetrics) *Putter 
 // renewed and buckets come back. The outcome of a failed attempt is unknown, so the
 // retry has the same key and the same bytes, and nothing is cleaned up after it.
 func (p *Putter) Put(ctx context.Context, key string, body Body) error {
-	failing := false
+	var failing Kind // how the last attempt failed
 	for attempt := 0; ; attempt++ {
 		err := p.attempt(ctx, key, body, attempt > 0)
 		if err == nil {
-			if failing {
+			if failing != "" {
 				p.trouble.ended(true)
+				p.waits.works(failing)
 			}
 			return nil
 		}
 		if ctx.Err() == nil {
-			p.trouble.failed(key, err, !failing)
-			failing = true
-			wait(ctx, p.jitter(min(backoffCap, backoffBase<<min(attempt, 16))))
+			p.trouble.failed(key, err, failing == "")
+			failing = KindOf(err)
+			p.waits.wait(ctx, failing, p.jitter(min(backoffCap, backoffBase<<min(attempt, 16))))
 		}
 		if ctx.Err() != nil {
-			if failing {
+			if failing != "" {
 				p.trouble.ended(false)
 			}
 			return fmt.Errorf("given up: %w; last: %w", context.Cause(ctx), err)
 		}
 	}
 }
+
+// Hurry has every Put that waits for a retry try again at once, and none of them wait for
+// more than some seconds from now on.
+func (p *Putter) Hurry() { p.waits.hurry() }
 
 // Failing returns how many Puts wait to be retried now, and since when there was
 // at least one.
@@ -114,11 +120,15 @@ func enter(ctx context.Context, places chan<- struct{}) error {
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) {
+func wait(ctx context.Context, d time.Duration) { waitUntil(ctx, d, nil) }
+
+// waitUntil waits for d, or until end is closed.
+func waitUntil(ctx context.Context, d time.Duration, end <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-end:
 	case <-ctx.Done():
 	}
 }
