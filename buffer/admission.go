@@ -207,11 +207,13 @@ func (b *budget) give(n int64) {
 	}
 }
 
-// wait takes n bytes for the replayer, the only caller, as soon as they are free.
+// wait takes n bytes for the replayer, the only caller, as soon as they are free. What
+// one batch has beyond the replayer's quarter may come on top: it was accepted under a
+// larger budget, and would wait for ever.
 func (b *budget) wait(ctx context.Context, n int64) error {
 	b.waiting.Store(true)
 	defer b.waiting.Store(false)
-	for !takeUpTo(&b.used, n, b.limit) {
+	for !takeUpTo(&b.used, n, b.limit+max(0, n-b.limit/4)) {
 		select {
 		case <-b.freed:
 		case <-ctx.Done():

@@ -86,6 +86,7 @@ func benchmarkCommit(b *testing.B, volatile bool, rows, connections int) {
 type freeFiles struct{}
 
 func (freeFiles) Create(FileID, *schema.Table) (File, error) { return &freeFile{}, nil }
+func (freeFiles) Hurry()                                     {}
 
 type freeFile struct{ rows atomic.Int64 }
 

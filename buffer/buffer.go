@@ -223,6 +223,7 @@ func (b *Buffer) watchFailure(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+	b.hurry()
 	select {
 	case <-b.nonePending(b.own):
 	case <-ctx.Done():
@@ -240,13 +241,19 @@ func (b *Buffer) Drain(ctx context.Context) error {
 	if err := b.waitFor(ctx, b.committer.done); err != nil {
 		return fmt.Errorf("commit what waits: %w", err)
 	}
-	b.replayer.hurry()
+	b.hurry()
 	err := b.waitFor(ctx, b.nonePending(every))
 	if windows, _ := b.Pending(); windows > 0 {
 		return fmt.Errorf("%d windows (%d bytes) stay in the journal for the next start: %w",
 			windows, b.cfg.Medium.Usage(), err)
 	}
 	return nil
+}
+
+// hurry has nothing wait for long any more that has failed.
+func (b *Buffer) hurry() {
+	b.replayer.hurry()
+	b.cfg.Files.Hurry()
 }
 
 // waitFor waits for something that Run does.

@@ -124,7 +124,7 @@ func TestRecoveryInPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := b.replayer.plan(b.replayer.mu.windows[0].id)
+	p, err := b.replayer.plan(b.replayer.mu.windows[0])
 	if err != nil || len(p.passes) < 10 {
 		t.Fatalf("%d passes (%v), want at least 10 for 4 MiB in a quarter of 1 MiB", len(p.passes), err)
 	}

@@ -265,6 +265,7 @@ func (c *committer) push(commits []*commit, frame journal.Place) {
 			n++
 		}
 	}
+	clear(c.batches) // they are others' now, and the budget's
 }
 
 // append writes and syncs the frame.
@@ -333,22 +334,22 @@ func (c *committer) endWindow(reason string) {
 	w.end()
 }
 
-// relieve makes room, if what waits in the open window holds a good part of the
-// memory: its tenants let go of batches that the journal has, and the window goes on.
-// Once it holds little but the places of those, it ends. If it holds little, memory
-// is held by requests, and by rows that are being encoded already.
+// relieve makes room. While a good part of the memory is batches that wait in the open
+// window, its tenants let go of what the journal has, and the window goes on. It ends
+// when the places of those are as much themselves. Else memory is held by requests, and
+// by rows that are being encoded already.
 func (c *committer) relieve() {
 	w := c.window
 	if w == nil || c.b.shedding.Load() > 0 {
 		return
 	}
-	held := w.held.Load()
-	switch shed := w.shed.Load(); {
-	case held-shed > c.b.cfg.Memory/4:
+	shed := w.shed.Load()
+	switch waiting := w.held.Load() - shed; {
+	case waiting > c.b.cfg.Memory/8:
 		for t := range w.tenants {
 			t.lighten()
 		}
-	case held > c.b.cfg.Memory/4:
+	case shed > c.b.cfg.Memory/4:
 		c.endWindow("memory")
 	}
 }

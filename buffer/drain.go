@@ -139,7 +139,7 @@ func (t *tenant) encode(ctx context.Context, p *partition, last bool) {
 		f.refs.Add(1)
 		t.pins.Add(1)
 		f.window.held.Add(-p.held)
-		f.window.shed.Add(-int64(p.shed) * placeBytes)
+		f.window.shed.Add(-placesOf(p.shed))
 		t.b.work.push(first, &groupJob{file: f, table: p.key.table, pieces: p.pieces, shed: p.shed, held: p.held})
 		p.pieces, p.shed, p.rows, p.bytes, p.held = nil, 0, 0, 0, 0
 	}

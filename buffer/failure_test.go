@@ -40,6 +40,9 @@ func TestFailClosed(t *testing.T) {
 			if err := <-g.ended; !errors.Is(err, ErrFailed) {
 				t.Errorf("Run returns %v, want ErrFailed", err)
 			}
+			if files.mu.hurried == 0 {
+				t.Error("files that wait for their next put are not hurried")
+			}
 			g.ended <- nil
 			g.crash()
 			if used := g.budget.used.Load(); used != 0 {

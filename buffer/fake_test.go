@@ -26,10 +26,12 @@ type fakeFiles struct {
 		groups   []int               // rows of every row group, in the order of their end
 		tables   []*schema.Table     // of every file
 		steps    int                 // appends, closes and puts so far
+		hurried  int                 // calls of Hurry
 		late     map[FileID][]string // content of puts that are still on their way
 	}
 	// step, when set, decides about the n-th append, close or put.
 	step func(n int, what string, id FileID) verdict
+	gate chan struct{} // of those that wait; may be nil
 	// damaged, when set, says of which files the journal has lost rows: a later
 	// content may be another one then, and the first one stays.
 	damaged func(id FileID) bool
@@ -42,8 +44,9 @@ const (
 	done      verdict = iota
 	fails             // an error, and nothing was applied
 	unknown           // an error, and it was applied (put only)
+	cancels           // an error that says a context has ended, though the caller's has not (put only)
 	panics            // as a defect of the encoder would
-	waits             // until the context ends
+	waits             // until the gate opens, or the context ends (put only)
 	loses             // close tells of fewer rows than were appended
 	duplicate         // applied twice (put only)
 	delayed           // an error, and it is applied after a later put of its key, or at land (put only)
@@ -69,6 +72,12 @@ func (f *fakeFiles) Create(id FileID, t *schema.Table) (File, error) {
 		f.t.Errorf("file of table %q is made with the schema of %q", id.Table, t.Name())
 	}
 	return &fakeFile{files: f, id: id, table: t}, nil
+}
+
+func (f *fakeFiles) Hurry() {
+	f.mu.Lock()
+	f.mu.hurried++
+	f.mu.Unlock()
 }
 
 // verdict asks the test about the next step.
@@ -204,11 +213,17 @@ func (f *fakeFile) Close(context.Context) (int64, error) {
 func (f *fakeFile) Put(ctx context.Context) error {
 	v := f.files.verdict("put", f.id)
 	if v == waits {
-		<-ctx.Done()
-		return ctx.Err()
+		select {
+		case <-f.files.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if v == fails {
 		return errFake
+	}
+	if v == cancels {
+		return fmt.Errorf("%w: %w", errFake, context.Canceled)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

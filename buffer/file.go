@@ -33,6 +33,9 @@ func (id FileID) compare(other FileID) int {
 type Files interface {
 	// Create begins a file of table t. It costs little until rows come.
 	Create(id FileID, t *schema.Table) (File, error)
+	// Hurry has puts that wait to be tried again tried at once, and from now on none
+	// wait for long: the process is about to end.
+	Hurry()
 }
 
 // File is one file being made.
@@ -59,7 +62,11 @@ type file struct {
 	rows   int64        // given to it; the drainer's until it is sealed
 	frames frameSet     // that they are from, once it is sealed
 	refs   atomic.Int64 // 1 until it is sealed, 1 a row group under way
+	giveUp func()       // the window's: ends the put under way
 }
+
+// errStopped is why a window is not flushed any more: the process ends.
+var errStopped = errors.New("the process stops")
 
 // errBacklog is why a window is not flushed while too many files are on their way.
 var errBacklog = errors.New("too many files are on their way to the bucket")
@@ -107,7 +114,7 @@ func (j *groupJob) do(ctx context.Context) {
 	f := j.file
 	if f.window.failed() == nil {
 		if err := guard(func() error { return j.encode(ctx) }); err != nil {
-			f.window.fail(fmt.Errorf("encode a row group: %w", err))
+			f.fail(ctx, fmt.Errorf("encode a row group: %w", err))
 		}
 	}
 	j.pieces = nil
@@ -125,7 +132,7 @@ func (f *file) release(ctx context.Context) {
 		return
 	}
 	if err := f.close(ctx); err != nil {
-		f.window.fail(err)
+		f.fail(ctx, err)
 		f.end()
 		return
 	}
@@ -154,16 +161,34 @@ func (b *Buffer) upload(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		if f.window.failed() == nil {
-			if err := f.Put(ctx); err != nil {
-				f.window.fail(fmt.Errorf("put a file: %w", err))
-			} else {
-				f.window.stored.Add(f.rows)
-			}
-		}
+		f.put(ctx)
 		f.end()
 		b.uploads.done(f)
 	}
+}
+
+// put makes the file durable in the bucket, unless its window fails before.
+func (f *file) put(ctx context.Context) {
+	if f.window.failed() != nil {
+		return
+	}
+	putting, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	f.window.putting(f, giveUp)
+	if err := f.Put(putting); err != nil {
+		f.fail(ctx, fmt.Errorf("put a file: %w", err))
+		return
+	}
+	f.window.stored.Add(f.rows)
+}
+
+// fail gives the flush of the file's window up. Whatever fails because Run's context
+// has ended is to be left to the next process.
+func (f *file) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", errStopped, err)
+	}
+	f.window.fail(err)
 }
 
 // end lets go of the file, whatever became of it.

@@ -3,7 +3,6 @@
 package buffer
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -19,41 +18,35 @@ func (b *Buffer) finishLive(w *window) {
 	err := w.settle()
 	switch {
 	case err == nil:
-		b.book(w.id, w)
+		b.book(w)
 		b.delete(w.id)
-	case errors.Is(err, context.Canceled): // the process stops; the journal has it
-	case errors.Is(err, errBacklog):
-		b.postpone(w.id, err)
+	case errors.Is(err, errStopped): // the journal has it
 	default:
-		b.flushFailed(w.id, err)
-		b.replayer.retry(w.id, 0)
+		b.replayer.failed(retry{id: w.id}, err)
 	}
 }
 
 // postpone leaves a window to the journal until the bucket has caught up.
-func (b *Buffer) postpone(id journal.WindowID, reason error) {
+func (b *Buffer) postpone(w retry, reason error) {
 	b.metrics.Postponed.Inc()
-	b.log.Info("a window stays in the journal for a while", "window", id.String(), "reason", reason)
-	b.replayer.retry(id, 0)
+	b.log.Info("a window stays in the journal for a while", "window", w.id.String(), "reason", reason)
+	b.replayer.retry(w)
 }
 
 // book enters rows that are in the bucket: into their tenants' accounts, the traces
-// and the latencies. The window's flush was in one part, or in several.
-func (b *Buffer) book(id journal.WindowID, parts ...*window) {
+// and the latencies.
+func (b *Buffer) book(w *window) {
+	for _, s := range w.shares {
+		s.account.store(s.rows)
+	}
 	var files []fileTrace
-	now := b.cfg.Now()
-	for _, w := range parts {
-		for _, s := range w.shares {
-			s.account.store(s.rows)
-		}
-		for _, f := range w.mu.files { // nobody else refers to it any more
-			files = append(files, fileTrace{f.id, f.frames})
-		}
-		b.metrics.Latency.observe(now, w.arrivals)
-		b.metrics.Flush.Observe(time.Since(w.ended).Seconds())
+	for _, f := range w.mu.files { // nobody else refers to it any more
+		files = append(files, fileTrace{f.id, f.frames})
 	}
 	slices.SortFunc(files, func(a, b fileTrace) int { return a.id.compare(b.id) })
-	b.traces.store(id, files)
+	b.traces.store(w.id, files)
+	b.metrics.Latency.observe(b.cfg.Now(), w.arrivals)
+	b.metrics.Flush.Observe(time.Since(w.ended).Seconds())
 }
 
 func (b *Buffer) flushFailed(id journal.WindowID, err error) {

@@ -28,33 +28,45 @@ type piece struct {
 }
 
 // placeBytes is what a piece costs whose batch was let go: itself, and as much
-// again for the slice that has grown to hold it.
-const placeBytes = 80
+// again for the slice that has grown to hold it. partBytes is what their partition
+// costs: its struct, its slot among its tenant's, its frames.
+const (
+	placeBytes = 80
+	partBytes  = 240
+)
+
+// placesOf is what n pieces of a partition cost whose batches were let go.
+func placesOf(n int) int64 {
+	if n == 0 {
+		return 0
+	}
+	return partBytes + int64(n)*placeBytes
+}
 
 // loadShare is the part of the memory that batches may take, beside it, that are
-// read back to be encoded. No row group has more.
+// read back to be encoded. No row group has more, but one of a single larger batch.
 const loadShare = 8
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // letGo lets the batches of a partition go that are in memory still.
 func (t *tenant) letGo(p *partition) {
-	freed := int64(0)
+	kept := placesOf(len(p.pieces)) - placesOf(p.shed)
+	freed := -kept
 	for i := range p.pieces[p.shed:] {
 		e := &p.pieces[p.shed+i]
-		freed += cost(e.batch) - placeBytes
+		freed += cost(e.batch)
 		e.rows, e.bytes = int32(e.batch.Rows), uint32(len(e.batch.Bytes))
 		e.check = crc32.Checksum(e.batch.Bytes, castagnoli)
 		e.batch = nil
 	}
-	w, n := p.key.window, int64(len(p.pieces)-p.shed)
+	t.b.metrics.Shed.Add(float64(len(p.pieces) - p.shed))
 	p.shed = len(p.pieces)
 	p.held -= freed
-	w.held.Add(-freed)
-	w.shed.Add(n * placeBytes)
+	p.key.window.held.Add(-freed)
+	p.key.window.shed.Add(kept)
 	t.b.budget.give(freed)
 	t.give(freed)
-	t.b.metrics.Shed.Add(float64(n))
 }
 
 // encode gives the batches of the row group to the file, those that were let go

@@ -46,20 +46,20 @@ func (g *gateway) memoryWindows() float64 {
 func TestShed(t *testing.T) {
 	files := newFakeFiles(t)
 	g := start(t, small(t, t.TempDir(), files))
-	all := g.fill(3000, 500, 4000) // 12 MB
+	all := g.fill(2000, 250, 6000) // 12 MB
 	if n := g.memoryWindows(); n != 0 {
 		t.Errorf("%v windows ended for want of memory", n)
 	}
-	if n := testutil.ToFloat64(g.metrics.Shed); n < 2000 {
-		t.Errorf("%v batches were let go of 3000, of which a twelfth fits the memory", n)
+	if n := testutil.ToFloat64(g.metrics.Shed); n < 1700 {
+		t.Errorf("%v batches were let go of 2000, of which a twelfth fits the memory", n)
 	}
 	g.finish()
 	once(t, files, all...)
 	if n := testutil.ToFloat64(g.metrics.FlushFailures); n != 0 {
 		t.Errorf("%v flushes have failed", n)
 	}
-	if n, _ := files.count(); n != 500 {
-		t.Errorf("%d files of 500 tenants with an hour each", n)
+	if n, _ := files.count(); n != 250 {
+		t.Errorf("%d files of 250 tenants with an hour each", n)
 	}
 	if n := g.budget.used.Load(); n != 0 {
 		t.Errorf("I6: %d bytes are taken in the end", n)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"parquay/buffer/journal"
 	"parquay/schema"
@@ -14,14 +15,20 @@ import (
 
 // plan is what a first look at a window found.
 type plan struct {
-	id     journal.WindowID
+	recovery
 	header *journal.Header
 	tables []*schema.Table
-	rows   int64
 	shares map[string]int64 // rows of each tenant
 	trace  *trace
-	damage []journal.Damage
 	passes []map[part]bool
+}
+
+// recovery is what of a plan the end of its window needs, which may be long after.
+type recovery struct {
+	retry  retry
+	opened time.Time // the window
+	rows   int64
+	damage []journal.Damage
 }
 
 // part is a partition of a window as the journal names it.
@@ -34,14 +41,15 @@ type part struct {
 // plan reads the window once, counts its rows and deals its partitions into
 // passes that fit a quarter of the memory and half of the backlog. A partition counts for no more than
 // two row groups, since full ones are encoded while the reading goes on.
-func (r *replayer) plan(id journal.WindowID) (*plan, error) {
-	reader, err := r.b.cfg.Medium.Open(id)
+func (r *replayer) plan(next retry) (*plan, error) {
+	reader, err := r.b.cfg.Medium.Open(next.id)
 	if err != nil {
 		return nil, fmt.Errorf("open a window of the journal: %w", err)
 	}
 	defer reader.Close()
 
-	p := &plan{id: id, header: reader.Header(), shares: map[string]int64{}, trace: newTrace()}
+	p := &plan{header: reader.Header(), shares: map[string]int64{}, trace: newTrace()}
+	p.retry, p.opened = next, p.header.Opened
 	if p.tables, err = r.b.tablesOf(p.header); err != nil {
 		return nil, err
 	}
@@ -64,7 +72,7 @@ func (r *replayer) plan(id journal.WindowID) (*plan, error) {
 	p.damage = reader.Damage()
 	if torn, is := reader.Torn(); is {
 		r.b.log.Info("a crash has left an unfinished frame in the journal; it was never acknowledged and is discarded",
-			"window", id.String(), "torn", torn.String())
+			"window", next.id.String(), "torn", torn.String())
 	}
 
 	share := r.b.cfg.Memory / 4

@@ -19,15 +19,20 @@ import (
 // replayed is durable batches on their way from the journal to the rings.
 type replayed struct {
 	window *window
-	batch  *schema.Batch // nil: the window ends
+	batch  *schema.Batch // nil: the pass ends
 	frame  uint64        // that holds the batch
+	last   bool          // with the pass the window ends
 }
 
 // replay pushes a batch that the replayer has read. The committer does it since
 // it is the rings' one producer.
 func (c *committer) replay(r replayed) {
-	if r.batch == nil {
+	switch {
+	case r.last:
 		r.window.end()
+		return
+	case r.batch == nil:
+		r.window.endPass()
 		return
 	}
 	t := c.b.tenants.pin(c.b, r.batch.Tenant)
@@ -37,34 +42,40 @@ func (c *committer) replay(r replayed) {
 
 // Backoff of a window whose replay failed.
 const (
-	retryFirst = time.Second
-	retryMost  = time.Minute
-	roomEvery  = 100 * time.Millisecond // looks for room
+	retryFirst   = time.Second
+	retryMost    = time.Minute
+	retryHurried = 5 * time.Second        // at most, from hurry on
+	roomEvery    = 100 * time.Millisecond // looks for room
 )
 
 // looks is how often a window is read, over half a minute or more, until bytes that
 // the disk does not give back count as lost, and the others are flushed without them.
 const looks = 6
 
-// replayer replays one window at a time, oldest first, beside the live ones.
+// replayer replays windows, oldest first, beside the live ones. It reads one at a time,
+// and goes on to the next while files of those before wait for the bucket: they may be
+// one tenant's alone, which the others have nothing to do with (I8).
 type replayer struct {
-	b         *Buffer
-	wake      chan struct{}
-	recovered map[journal.WindowID]map[string]int64 // run's: rows that are in their tenants' accounts, of windows under way
-	mu        struct {
+	b    *Buffer
+	wake chan struct{}
+	mu   struct {
 		sync.Mutex
-		windows []retry
+		windows   []retry
+		hurried   bool
+		recovered map[journal.WindowID]map[string]int64 // rows that are in their tenants' accounts, of windows under way
 	}
 }
 
 type retry struct {
 	id       journal.WindowID
-	failures int
+	failures int       // one after the other
+	unread   int       // readings that did not get all of it
 	after    time.Time // not before
 }
 
 func newReplayer(b *Buffer, left []journal.WindowID) *replayer {
-	r := &replayer{b: b, wake: make(chan struct{}, 1), recovered: map[journal.WindowID]map[string]int64{}}
+	r := &replayer{b: b, wake: make(chan struct{}, 1)}
+	r.mu.recovered = map[journal.WindowID]map[string]int64{}
 	for _, id := range left {
 		r.mu.windows = append(r.mu.windows, retry{id: id})
 	}
@@ -72,21 +83,26 @@ func newReplayer(b *Buffer, left []journal.WindowID) *replayer {
 }
 
 // retry adds a window whose flush has failed, to be replayed after a while.
-func (r *replayer) retry(id journal.WindowID, failures int) {
-	wait := min(retryFirst<<min(failures, 10), retryMost)
+func (r *replayer) retry(w retry) {
+	wait := min(retryFirst<<min(w.failures, 10), retryMost)
+	w.failures++
 	r.mu.Lock()
-	r.mu.windows = append(r.mu.windows, retry{
-		id: id, failures: failures + 1, after: time.Now().Add(wait/2 + rand.N(wait/2)),
-	})
+	if r.mu.hurried {
+		wait = min(wait, retryHurried)
+	}
+	w.after = time.Now().Add(wait/2 + rand.N(wait/2))
+	r.mu.windows = append(r.mu.windows, w)
 	r.mu.Unlock()
 	signal(r.wake)
 }
 
-// hurry has no window wait any longer after its failures.
+// hurry has no window wait any longer after its failures, and from now on none for long.
 func (r *replayer) hurry() {
 	r.mu.Lock()
-	for i, w := range r.mu.windows {
-		r.mu.windows[i] = retry{id: w.id}
+	r.mu.hurried = true
+	for i := range r.mu.windows {
+		w := &r.mu.windows[i]
+		w.failures, w.after = 0, time.Time{}
 	}
 	r.mu.Unlock()
 	signal(r.wake)
@@ -98,26 +114,29 @@ func (r *replayer) run(ctx context.Context) error {
 		if err != nil {
 			return nil // the process stops
 		}
-		if err := r.room(ctx); err != nil {
+		err = r.replay(ctx, next)
+		if ctx.Err() != nil {
 			return nil
 		}
-		r.b.budget.replaying.Store(true)
-		err = r.replay(ctx, next)
-		r.b.budget.replaying.Store(false)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errBacklog):
-			r.b.postpone(next.id, err)
-		case err != nil:
-			r.b.flushFailed(next.id, err)
-			r.retry(next.id, next.failures)
+		if err != nil {
+			r.failed(next, err)
 		}
 	}
 }
 
+// failed has a window replayed again.
+func (r *replayer) failed(w retry, err error) {
+	if errors.Is(err, errBacklog) {
+		w.failures = 0
+		r.b.postpone(w, err)
+		return
+	}
+	r.b.flushFailed(w.id, err)
+	r.retry(w)
+}
+
 // room waits until no more than half of the files are on their way that may be: a
-// window that has to be given up again would be encoded for nothing.
+// pass that has to be given up again would be encoded for nothing.
 func (r *replayer) room(ctx context.Context) error {
 	for r.b.files.Load() > int64(r.b.cfg.Backlog/2) {
 		select {
@@ -156,65 +175,81 @@ func (r *replayer) next(ctx context.Context) (retry, error) {
 	}
 }
 
-// replay puts all of a window into the bucket, then deletes it. It takes as many
-// passes over the journal as keep the memory in bounds, nearly always one.
+// replay reads a window and sends it through the rings; finish is called when all of it
+// is in the bucket, or its flush has failed. It takes as many passes over the journal as
+// keep the memory in bounds, nearly always one. An error is one from before the sending.
 func (r *replayer) replay(ctx context.Context, next retry) error {
-	id := next.id
-	p, err := r.plan(id)
+	if err := r.room(ctx); err != nil {
+		return err
+	}
+	p, err := r.plan(next)
 	if errors.Is(err, journal.ErrCorrupt) {
 		r.b.log.Error("a window of the journal can't be read; it is kept in quarantine",
-			"window", id.String(), "error", err)
+			"window", next.id.String(), "error", err)
 		r.b.metrics.Corrupt.Inc()
-		r.b.quarantine(id)
+		r.forget(next.id)
+		r.b.quarantine(next.id)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if next.failures < looks && slices.ContainsFunc(p.damage, func(d journal.Damage) bool { return d.Unread }) {
-		return fmt.Errorf("the journal can't be read: %v", p.damage)
+	if slices.ContainsFunc(p.damage, func(d journal.Damage) bool { return d.Unread }) {
+		if next.unread++; next.unread <= looks {
+			r.failed(next, fmt.Errorf("the journal can't be read: %v", p.damage))
+			return nil
+		}
+		p.retry = next
 	}
 	r.meet(p)
-	flushed := int64(0)
-	var parts []*window
-	for _, pass := range p.passes {
-		w, err := r.pass(ctx, p, pass)
-		if err != nil {
-			return err
-		}
-		flushed += w.rows
-		parts = append(parts, w)
+	end := p.recovery
+	w := newWindow(next.id, int(p.header.FileRows), func(w *window) { r.finish(end, w) })
+	w.replayed = true
+	if err := r.passes(ctx, p, w); err != nil {
+		w.fail(err)
 	}
-	if flushed != p.rows {
-		return fmt.Errorf("read %d rows from the journal first and %d then", p.rows, flushed)
+	return r.send(ctx, replayed{window: w, last: true})
+}
+
+// finish is what becomes of a replayed window when its flush is over.
+func (r *replayer) finish(end recovery, w *window) {
+	err := w.settle()
+	switch {
+	case errors.Is(err, errStopped):
+		return // the journal has it
+	case err != nil:
+		r.failed(end.retry, err)
+		return
 	}
-	r.b.book(id, parts...)
-	delete(r.recovered, id)
-	r.b.metrics.Recovered.Add(float64(p.rows))
-	r.b.log.Info("recovered a window", "window", id.String(), "rows", p.rows, "passes", len(p.passes))
-	if len(p.damage) > 0 {
+	w.arrivals.all(end.opened, w.rows)
+	r.b.book(w)
+	r.forget(w.id)
+	r.b.metrics.Recovered.Add(float64(w.rows))
+	r.b.log.Info("recovered a window", "window", w.id.String(), "rows", w.rows)
+	if len(end.damage) > 0 {
 		r.b.log.Error("the journal is damaged; what could be read is in the bucket and the window is kept in quarantine",
-			"window", id.String(), "damage", p.damage)
+			"window", w.id.String(), "damage", end.damage)
 		r.b.metrics.Corrupt.Inc()
-		r.b.quarantine(id)
-		return nil
+		r.b.quarantine(w.id)
+		return
 	}
-	r.b.delete(id)
-	return nil
+	r.b.delete(w.id)
 }
 
 // meet makes known what a first look at a window has found. A later look may find
 // more: a disk can give back what it has refused before.
 func (r *replayer) meet(p *plan) {
-	r.b.begin(p.id, p.header.Opened)
-	r.b.traces.adopt(p.id, p.trace)
-	if r.b.own(p.id) {
+	r.b.begin(p.retry.id, p.opened)
+	r.b.traces.adopt(p.retry.id, p.trace)
+	if r.b.own(p.retry.id) {
 		return // its rows were counted when they were accepted
 	}
-	counted := r.recovered[p.id]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counted := r.mu.recovered[p.retry.id]
 	if counted == nil {
 		counted = map[string]int64{}
-		r.recovered[p.id] = counted
+		r.mu.recovered[p.retry.id] = counted
 	}
 	for tenant, rows := range p.shares {
 		if more := rows - counted[tenant]; more > 0 {
@@ -224,22 +259,51 @@ func (r *replayer) meet(p *plan) {
 	}
 }
 
+// forget drops what meet has counted of a window.
+func (r *replayer) forget(id journal.WindowID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.mu.recovered, id)
+}
+
 // errAnother is why nothing is put of a window whose second reading is not the first:
 // the next one could find more rows, and the names would be taken (I3).
 var errAnother = errors.New("the journal was read with other damage before")
 
-// pass sends the batches of some partitions through the rings and waits until
-// their files are in the bucket.
-func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (*window, error) {
-	reader, err := r.b.cfg.Medium.Open(p.id)
+// passes sends a window's batches through the rings, the partitions of one pass after
+// those of another.
+func (r *replayer) passes(ctx context.Context, p *plan, w *window) error {
+	sent := int64(0)
+	for i, parts := range p.passes {
+		if i > 0 {
+			if err := r.send(ctx, replayed{window: w}); err != nil {
+				return err
+			}
+			if err := r.room(ctx); err != nil {
+				return err
+			}
+		}
+		rows, err := r.pass(ctx, p, w, parts)
+		if err != nil {
+			return err
+		}
+		sent += rows
+	}
+	if sent != p.rows {
+		return fmt.Errorf("read %d rows from the journal first and %d then", p.rows, sent)
+	}
+	return nil
+}
+
+// pass sends the batches of some partitions through the rings, and returns their rows.
+func (r *replayer) pass(ctx context.Context, p *plan, w *window, parts map[part]bool) (rows int64, err error) {
+	reader, err := r.b.cfg.Medium.Open(w.id)
 	if err != nil {
-		return nil, fmt.Errorf("open a window of the journal: %w", err)
+		return 0, fmt.Errorf("open a window of the journal: %w", err)
 	}
 	defer reader.Close()
-
-	done := make(chan struct{})
-	w := newWindow(p.id, int(p.header.FileRows), func(*window) { close(done) })
-	w.replayed = true
+	r.b.budget.replaying.Store(true)
+	defer r.b.budget.replaying.Store(false)
 	err = eachBatch(reader, func(frame uint64, b journal.Batch) error {
 		if found := reader.Damage(); len(found) > len(p.damage) {
 			return errAnother
@@ -247,30 +311,22 @@ func (r *replayer) pass(ctx context.Context, p *plan, parts map[part]bool) (*win
 		if !parts[part{b.Table, b.Tenant, b.Hour}] {
 			return nil
 		}
+		if err := w.failed(); err != nil {
+			return err // all that was sent is given up
+		}
 		batch := &schema.Batch{
 			Table: p.tables[b.Table], Tenant: b.Tenant, Hour: b.Hour, Rows: b.Rows, Bytes: slices.Clone(b.Bytes),
 		}
 		if err := r.b.budget.wait(ctx, cost(batch)); err != nil {
 			return err
 		}
+		rows += int64(b.Rows)
 		return r.send(ctx, replayed{window: w, batch: batch, frame: frame})
 	})
 	if err == nil && !slices.Equal(reader.Damage(), p.damage) {
 		err = errAnother
 	}
-	if err != nil {
-		w.fail(err)
-	}
-	if err := r.send(ctx, replayed{window: w}); err != nil {
-		return nil, err
-	}
-	select {
-	case <-done:
-		w.arrivals.all(p.header.Opened, w.rows)
-		return w, w.settle()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return rows, err
 }
 
 func (r *replayer) send(ctx context.Context, batch replayed) error {

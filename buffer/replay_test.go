@@ -124,8 +124,44 @@ func TestDrainHurries(t *testing.T) {
 		if err := g.Drain(ctx); err != nil {
 			t.Error(err)
 		}
+		if files.mu.hurried == 0 {
+			t.Error("files that wait for their next put are not hurried")
+		}
 		g.finish()
 		once(t, files, b)
+	})
+}
+
+// TestDrainKeepsHurrying: windows that fail again while the gateway stops do not wait
+// for long, since the next moment may be its last.
+func TestDrainKeepsHurrying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const away = 200 * time.Second
+		files := newFakeFiles(t)
+		var since atomic.Pointer[time.Time]
+		files.step = func(int, string, FileID) verdict {
+			if at := since.Load(); at == nil || time.Since(*at) < away {
+				return fails
+			}
+			return done
+		}
+		cfg := config(t, vfs.OS{}, t.TempDir(), files)
+		cfg.WindowBytes = 1
+		g := start(t, cfg)
+		var all []*schema.Batch
+		for hour := range int64(5) {
+			all = append(all, batch("acme", hour, 1, 0))
+			g.mustPost(all[hour])
+		}
+		now := time.Now()
+		since.Store(&now)
+		ctx, cancel := context.WithTimeout(t.Context(), away+retryHurried)
+		defer cancel()
+		if err := g.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		g.finish()
+		once(t, files, all...)
 	})
 }
 
@@ -155,7 +191,7 @@ func TestUnreadableAtFirst(t *testing.T) {
 		}
 	}
 	g.finish()
-	if n := len(g.replayer.recovered); n > 0 {
+	if n := len(g.replayer.mu.recovered); n > 0 {
 		t.Errorf("%d windows that are done are remembered", n)
 	}
 	once(t, files, all...)

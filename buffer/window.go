@@ -11,8 +11,8 @@ import (
 	"parquay/buffer/journal"
 )
 
-// window is the flush of one window, or of a part of one that is replayed. The
-// committer fills it; from its end on it only counts down to done.
+// window is the flush of one window. The committer fills it; from its end on it only
+// counts down to done.
 type window struct {
 	id       journal.WindowID
 	fileRows int
@@ -53,8 +53,30 @@ func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
 	return w
 }
 
-// fail gives the flush up. What is left of it is skipped, and done finds the error.
-func (w *window) fail(err error) { w.err.CompareAndSwap(nil, &err) }
+// fail gives the flush up. What is left of it is skipped, puts under way are given up,
+// which might wait for ever for one tenant's policy (I8), and done finds the error.
+func (w *window) fail(err error) {
+	if !w.err.CompareAndSwap(nil, &err) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.mu.files {
+		if f.giveUp != nil {
+			f.giveUp()
+		}
+	}
+}
+
+// putting has the put of a file given up when the window fails.
+func (w *window) putting(f *file, giveUp func()) {
+	w.mu.Lock()
+	f.giveUp = giveUp
+	w.mu.Unlock()
+	if w.failed() != nil {
+		giveUp()
+	}
+}
 
 func (w *window) failed() error {
 	if err := w.err.Load(); err != nil {
@@ -119,15 +141,22 @@ func (w *window) push(t *tenant, e entry) {
 	}
 }
 
-// end tells every tenant of the window that nothing follows. Only the committer
-// may call it, once.
-func (w *window) end() {
+// endPass tells the tenants that took part so far that their partitions are whole: what
+// follows is of others. Only the committer may call it.
+func (w *window) endPass() {
 	for t, s := range w.tenants {
 		w.shares = append(w.shares, s)
 		t.ring.push(entry{window: w})
 		t.undrained = 0
 		t.schedule()
 	}
+	clear(w.tenants)
+}
+
+// end tells every tenant of the window that nothing follows. Only the committer
+// may call it, once.
+func (w *window) end() {
+	w.endPass()
 	w.tenants = nil
 	w.ended = time.Now()
 	w.release()

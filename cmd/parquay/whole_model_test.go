@@ -161,9 +161,9 @@ func (w *whole) open() (*buffer.Buffer, error) {
 		return nil, err
 	}
 	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	putter := writer.NewPutter(w.bucket, 4, log, writer.NewPutMetrics(registry))
 	made, err := writer.New(writer.Config{
-		FS: w.disk, SpoolDir: "spool",
-		Putter:   writer.NewPutter(w.bucket, 4, log, writer.NewPutMetrics(registry)),
+		FS: w.disk, SpoolDir: "spool", Putter: putter,
 		Encoders: 1, MemoryFile: 8 << 10, Memory: 64 << 10, Version: "model",
 		Logger: log, Metrics: writer.NewMetrics(registry),
 	})
@@ -172,7 +172,7 @@ func (w *whole) open() (*buffer.Buffer, error) {
 		return nil, err
 	}
 	b, err := buffer.Open(buffer.Config{
-		Medium: disk, Incarnation: inc, Files: files{made},
+		Medium: disk, Incarnation: inc, Files: files{made, putter},
 		Tables:        []*schema.Table{schema.Events(), schema.Rejected()},
 		FlushInterval: time.Minute, FileRows: 5 + w.random.IntN(50), Memory: 4 << 20, MinFree: 1, Encoders: 2,
 	})

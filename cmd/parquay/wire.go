@@ -14,11 +14,16 @@ import (
 )
 
 // files gives the buffer the writer's files.
-type files struct{ w *writer.Writer }
+type files struct {
+	w      *writer.Writer
+	putter *writer.Putter // of w
+}
 
 func (f files) Create(id buffer.FileID, t *schema.Table) (buffer.File, error) {
 	return f.w.Create(writer.FileID(id), t)
 }
+
+func (f files) Hurry() { f.putter.Hurry() }
 
 // intake gives the server the buffer's admission.
 type intake struct{ b *buffer.Buffer }

@@ -1,0 +1,207 @@
+package buffer
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"parquay/buffer/journal"
+	"parquay/buffer/journal/vfs"
+)
+
+// within waits as [eventually] does, for less long.
+func within(ok func() bool) bool {
+	for range 3_000 {
+		if ok() {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
+}
+
+// refuse has the bucket take none of one tenant's files until the gate is closed.
+func refuse(t *testing.T, tenant string) *fakeFiles {
+	files := newFakeFiles(t)
+	files.gate = make(chan struct{})
+	files.step = func(_ int, what string, id FileID) verdict {
+		if what == "put" && id.Tenant == tenant {
+			return waits
+		}
+		return done
+	}
+	return files
+}
+
+// TestRefusedAtRecovery: of windows that an earlier process has left, one tenant's file
+// that the bucket refuses keeps no other tenant's in the journal (I8).
+func TestRefusedAtRecovery(t *testing.T) {
+	dir := t.TempDir()
+	files := refuse(t, "refused")
+	bad, good := batch("refused", 1, 1, 0), batch("other", 1, 1, 0)
+	leave(t, dir, files, bad)
+	leave(t, dir, files, good)
+	g := start(t, config(t, vfs.OS{}, dir, files))
+	if !within(func() bool { return len(files.batches()[string(good.Bytes)]) == 1 }) {
+		t.Error("I8: another tenant's window waits for the refused one's")
+	}
+	close(files.gate)
+	g.finish()
+	once(t, files, bad, good)
+}
+
+// TestRefusedBesideAFailure: a window whose flush has failed is flushed again for all
+// tenants, though the bucket goes on refusing one tenant's file of it (I8).
+func TestRefusedBesideAFailure(t *testing.T) {
+	files := refuse(t, "refused")
+	refusing := files.step
+	var failed atomic.Bool
+	putting := make(chan struct{})
+	files.step = func(n int, what string, id FileID) verdict {
+		if what == "put" && id.Tenant == "refused" && !failed.Load() {
+			close(putting)
+		}
+		if what == "put" && id.Tenant == "other" && !failed.Load() {
+			<-putting
+			failed.Store(true)
+			return fails // as a spool does that has gone
+		}
+		return refusing(n, what, id)
+	}
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	cfg.WindowBytes = 1 << 20
+	g := start(t, cfg)
+	bad, good := batch("refused", 1, 1, 0), batch("other", 1, 1, 1<<20)
+	g.mustPost(bad)
+	g.mustPost(good) // ends the window
+	if !within(func() bool { return len(files.batches()[string(good.Bytes)]) == 1 }) {
+		t.Error("I8: another tenant's rows wait for the refused one's")
+	}
+	close(files.gate)
+	g.finish()
+	once(t, files, bad, good)
+}
+
+// TestReplayOfALargeBatch: a batch that an earlier process has accepted, and that is
+// more than all of the memory of this one, is flushed all the same.
+func TestReplayOfALargeBatch(t *testing.T) {
+	dir, files := t.TempDir(), newFakeFiles(t)
+	large := batch("acme", 1, 1, 2<<20)
+	leave(t, dir, files, large)
+	cfg := config(t, vfs.OS{}, dir, files)
+	cfg.Memory = 1 << 20
+	g := start(t, cfg)
+	if !within(func() bool { return len(files.batches()) == 1 }) {
+		t.Fatal("never flushed")
+	}
+	g.finish()
+	once(t, files, large)
+}
+
+// TestUnreadAfterOtherFailures: failures that have nothing to do with the disk are no
+// readings in vain: the first bytes that it does not give back are asked for again.
+func TestUnreadAfterOtherFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, files := t.TempDir(), newFakeFiles(t)
+		a, b := batch("acme", 1, 5, 0), batch("acme", 1, 3, 0)
+		leave(t, dir, files, a, b)
+		var failed atomic.Int64
+		files.step = func(_ int, what string, _ FileID) verdict {
+			if what == "append" && failed.Add(1) <= looks {
+				return fails // the spool is full
+			}
+			return done
+		}
+		cfg := config(t, vfs.OS{}, dir, files)
+		// Each attempt opens the window twice: for the plan, and for its one pass.
+		cfg.Medium = &fadingTwice{&fading{Medium: cfg.Medium, at: 2 * looks, frame: 1}}
+		g := start(t, cfg)
+		time.Sleep(time.Hour)
+		g.finish()
+		once(t, files, a, b)
+	})
+}
+
+// fadingTwice does not give the frame back at two openings.
+type fadingTwice struct{ *fading }
+
+func (m *fadingTwice) Open(id journal.WindowID) (journal.Reader, error) {
+	n := m.opens.Load()
+	r, err := m.fading.Open(id)
+	if n == m.at+1 && err == nil {
+		return &fadingReader{Reader: r, left: m.frame}, nil
+	}
+	return r, err
+}
+
+// TestCommittedBatchesAreLetGo: the committer refers to no batch that it has pushed
+// (I6): what was counted as given back is.
+func TestCommittedBatchesAreLetGo(t *testing.T) {
+	files := newFakeFiles(t)
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	cfg.WindowBytes = 1
+	g := start(t, cfg)
+	bytes := new([1 << 20]byte)
+	held := weak.Make(bytes)
+	b := batch("acme", 1, 1, 0)
+	b.Bytes = append(bytes[:0], b.Bytes...)
+	bytes = nil
+	r := g.mustCommit(batch("acme", 2, 1, 0), b)
+	b = nil
+	g.stored("acme", r)
+	g.mustPost(batch("acme", 1, 1, 0)) // the next frame takes the first place, not the second
+	files.mu.Lock()
+	clear(files.mu.objects)
+	files.mu.Unlock()
+	if !within(func() bool { runtime.GC(); return held.Value() == nil }) {
+		t.Error("I6: a batch that is in the bucket is still in memory")
+	}
+	g.finish()
+}
+
+// TestShedBesideRequests: what requests under way have reserved does not end windows:
+// of what waits, the batches are let go first, and only places end one (I3).
+func TestShedBesideRequests(t *testing.T) {
+	files := newFakeFiles(t)
+	cfg := small(t, t.TempDir(), files)
+	g := start(t, cfg)
+	underWay, err := g.Reserve("slow", 0, cfg.Memory/3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := g.fill(2000, 250, 6000) // 12 MB
+	if n := g.memoryWindows(); n != 0 {
+		t.Errorf("%v windows ended for want of memory, with %v of 2000 batches let go", n, testutil.ToFloat64(g.metrics.Shed))
+	}
+	underWay.Release()
+	g.finish()
+	once(t, files, all...)
+	if n, _ := files.count(); n != 250 {
+		t.Errorf("%d files of 250 tenants with an hour each", n)
+	}
+}
+
+// TestCancelledByOthers: an error that says that some context has ended does not mean
+// that the process ends: the window is flushed again.
+func TestCancelledByOthers(t *testing.T) {
+	files := newFakeFiles(t)
+	var cancelled atomic.Bool
+	files.step = func(_ int, what string, _ FileID) verdict {
+		if what == "put" && !cancelled.Swap(true) {
+			return cancels
+		}
+		return done
+	}
+	cfg := config(t, vfs.OS{}, t.TempDir(), files)
+	cfg.WindowBytes = 1
+	g := start(t, cfg)
+	b := batch("acme", 1, 1, 0)
+	g.stored("acme", g.mustCommit(b))
+	g.finish()
+	once(t, files, b)
+}
