@@ -140,21 +140,19 @@ func (p *probe) create(ctx context.Context) error {
 	case len(made) > 1:
 		p.replaces(fmt.Sprintf("of %d creates of one key at once %d were confirmed, and one may be", len(attempts), len(made)))
 	}
-	return p.read(ctx, func(content string) bool {
-		return slices.ContainsFunc(made, func(a attempt) bool { return a.body == content })
-	})
+	return p.read(ctx, made)
+}
+
+// holds says whether an object holds the bytes of one of the attempts.
+func holds(content string, attempts []attempt) bool {
+	return slices.ContainsFunc(attempts, func(a attempt) bool { return a.body == content })
 }
 
 // none says why no attempt has made the object.
 func (p *probe) none(ctx context.Context, attempts []attempt) error {
 	failed := slices.IndexFunc(attempts, func(a attempt) bool { return a.err != nil })
 	if failed < 0 {
-		p.find(Finding{
-			Property: "create", Fatal: true,
-			Problem: "a key that is absent is said to be there (412)",
-			Advice:  "use another store: every file would be taken for stored",
-		})
-		return nil
+		return p.refused(ctx, attempts)
 	}
 	a := attempts[failed]
 	if s, ok := p.bucket.(*s3Bucket); ok && refusesHeader(answer(a.err)) {
@@ -170,8 +168,27 @@ func (p *probe) none(ctx context.Context, attempts []attempt) error {
 	return a.err
 }
 
-// read gets the object and holds it against what was put.
-func (p *probe) read(ctx context.Context, expected func(content string) bool) error {
+// refused says why all attempts were told that the object is there. That is no fault if
+// it is: something in between may have repeated the one that made it.
+func (p *probe) refused(ctx context.Context, attempts []attempt) error {
+	content, _, err := p.get(ctx)
+	switch {
+	case err == nil && holds(content, attempts):
+		p.stored = content
+		return nil
+	case err != nil && !errors.Is(err, ErrNotFound) && KindOf(err) != KindDenied:
+		return err
+	}
+	p.find(Finding{
+		Property: "create", Fatal: true,
+		Problem: "a key that is absent is said to be there (412)",
+		Advice:  "use another store, or set PARQUAY_S3_CONDITIONAL=false if it takes puts without the condition",
+	})
+	return nil
+}
+
+// read gets the object and holds it against the attempts that were confirmed.
+func (p *probe) read(ctx context.Context, made []attempt) error {
 	content, tries, err := p.get(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -188,7 +205,7 @@ func (p *probe) read(ctx context.Context, expected func(content string) bool) er
 		})
 	case err != nil:
 		return err
-	case !expected(content):
+	case !holds(content, made):
 		p.find(Finding{
 			Property: "read", Fatal: true,
 			Problem: fmt.Sprintf("a put was confirmed, and the object holds other bytes (%.60q)", content),

@@ -4,6 +4,7 @@ package s3test
 // needs, and whose properties can be taken away one by one.
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 type Flaws struct {
 	Winners                 int           // creates of a key that are confirmed, each replacing the one before; 0 is one, as it should be
 	Exists                  bool          // any create is answered 412
+	Repeats                 bool          // puts come twice, and the second answer counts: something in between does that
 	Forgets                 bool          // puts are confirmed and not kept
 	Invisible               int           // reads of a key that find nothing, before it is visible
 	Spoils                  bool          // the first byte of a body is changed
@@ -101,6 +103,9 @@ func (f *Fake) answerLocked(w http.ResponseWriter, r *http.Request, key string, 
 	content, present := f.mu.objects[key]
 	switch r.Method {
 	case http.MethodPut:
+		if flaws.Repeats {
+			f.putLocked(r, key, bytes.Clone(body))
+		}
 		return f.putLocked(r, key, body)
 	case http.MethodGet, http.MethodHead:
 		f.mu.reads[key]++
