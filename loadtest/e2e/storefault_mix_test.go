@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestStoreMix(t *testing.T) {
 			store, p := s.useFaultyStore()
 			r := rand.New(rand.NewPCG(uint64(s.seed), 0))
 			l := s.steady()
-			for range many(2, 150) {
+			for range number(t, "E2E_MIXES", many(2, 50)) {
 				s.start()
 				s.spoil(r, store, p, 3+r.IntN(many(3, 10)))
 				s.kill()
@@ -38,8 +39,9 @@ func TestStoreMix(t *testing.T) {
 			p.Break()
 			s.settle(p, l)
 			before := s.sums()
-			s.Logf("%d puts land when all is over", len(p.Land()))
-			if conditional == "true" {
+			landed := p.Land()
+			s.Logf("%d puts land when all is over", len(landed))
+			if conditional == "true" && !slices.Contains(landed, http.StatusOK) { // else one was insisted upon: of the same rows
 				s.sameObjects(before)
 			}
 			s.check(l)

@@ -89,6 +89,9 @@ func (s *site) settle(p *storefault.Proxy, loads ...*load) *check.Report {
 	for _, l := range loads {
 		l.end()
 	}
+	if full() { // what has waited is more than can be put in the time of a stop
+		s.await("what has waited is stored", 10*flushWithin, func() bool { return s.value("parquay_pending_windows") == 0 })
+	}
 	s.drain()
 	return s.check(loads...)
 }
