@@ -85,8 +85,14 @@ func (b wholeBody) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// ErrNotFound is returned when there is no object under a key.
-var ErrNotFound = errors.New("no such object")
+var (
+	// ErrNotFound is returned when there is no object under a key.
+	ErrNotFound = errors.New("no such object")
+	// ErrBucketFailed is returned from the first failed sync of a bucket's directory
+	// on: it stores nothing more for this process, however often it is asked. The next
+	// process may use it again.
+	ErrBucketFailed = errors.New("the bucket takes nothing more from this process")
+)
 
 // maxKey is S3's limit for a key, in bytes.
 const maxKey = 1024

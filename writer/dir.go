@@ -270,7 +270,7 @@ func (b *dirBucket) ready() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mu.failed != nil {
-		return fmt.Errorf("refused since a sync failed: %w", b.mu.failed)
+		return b.mu.failed
 	}
 	if b.mu.swept {
 		return nil
@@ -312,8 +312,8 @@ func (b *dirBucket) syncedLocked(err error) error {
 			return err // before any sync: a full disk, too many open files
 		}
 	}
-	if b.mu.failed == nil {
-		b.mu.failed = err
+	if b.mu.failed == nil && err != nil {
+		b.mu.failed = fmt.Errorf("%w: %w", ErrBucketFailed, err)
 	}
 	return b.mu.failed
 }

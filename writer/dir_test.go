@@ -118,13 +118,13 @@ func TestDirFailsClosedAfterFailedSync(t *testing.T) {
 			}
 			return crashfs.Done
 		})
-		if err := put("a/2"); err == nil {
-			t.Error("Put whose directory could not be synced = nil")
+		if err := put("a/2"); !errors.Is(err, writer.ErrBucketFailed) {
+			t.Errorf("Put whose directory could not be synced = %v", err)
 		}
 		fsys.Inject(nil)
 		for _, key := range []string{"a/2", "a/1", "b/3"} {
-			if err := put(key); writer.KindOf(err) != writer.KindDisk {
-				t.Errorf("Put(%q) after a failed sync = %v (%s), want %s", key, err, writer.KindOf(err), writer.KindDisk)
+			if err := put(key); !errors.Is(err, writer.ErrBucketFailed) || writer.KindOf(err) != writer.KindDisk {
+				t.Errorf("Put(%q) after a failed sync = %v (%s), want %v (%s)", key, err, writer.KindOf(err), writer.ErrBucketFailed, writer.KindDisk)
 			}
 		}
 	}

@@ -217,7 +217,7 @@ var writerMutations = []mutation{
 		name:  "a folder's failed sync is tried again",
 		rule:  retryAfterError,
 		file:  "writer/dir.go",
-		edits: replace("\tif b.mu.failed == nil {\n\t\tb.mu.failed = err\n\t}\n\treturn b.mu.failed", "\treturn err"),
+		edits: replace("\tif b.mu.failed == nil && err != nil {\n\t\tb.mu.failed = fmt.Errorf(\"%w: %w\", ErrBucketFailed, err)\n\t}\n\treturn b.mu.failed", "\treturn err"),
 		in:    "writer", run: "TestDirFailsClosedAfterFailedSync|TestDirFailsClosedForConcurrentPut",
 	},
 	{

@@ -39,24 +39,44 @@ type bucketCheck struct {
 	log     *slog.Logger
 	pending prometheus.Gauge
 	passed  chan struct{} // closed when puts may begin
+	failed  chan error    // why no put of this process can succeed any more
+}
+
+// watchedBucket tells when it was said by the bucket that it takes nothing more.
+type watchedBucket struct {
+	writer.Bucket
+	failed chan<- error
+}
+
+func (b watchedBucket) Put(ctx context.Context, key string, body writer.Body) error {
+	err := b.Bucket.Put(ctx, key, body)
+	if errors.Is(err, writer.ErrBucketFailed) {
+		select {
+		case b.failed <- err:
+		default: // it was told
+		}
+	}
+	return err
 }
 
 // openBucketCheck opens the bucket and checks it, if it is there. The error is
-// errUnfit for one that must not be used.
+// final for one that must not be used.
 func openBucketCheck(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.Registerer, log *slog.Logger) (*bucketCheck, error) {
 	bucket, err := s.openBucket(ctx, fsys)
 	if err != nil {
 		return nil, err
 	}
+	failed := make(chan error, 1)
 	c := &bucketCheck{
 		bucket: bucket,
-		putter: writer.NewPutter(failpointBucket(bucket), putsInFlight, log, writer.NewPutMetrics(r)),
+		putter: writer.NewPutter(watchedBucket{failpointBucket(bucket), failed}, putsInFlight, log, writer.NewPutMetrics(r)),
 		log:    log,
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "parquay_bucket_check_pending",
 			Help: "1 while the bucket has not been checked since the start, because it does not answer: no file is put; else 0.",
 		}),
 		passed: make(chan struct{}),
+		failed: failed,
 	}
 	r.MustRegister(c.pending)
 	if !s.CheckBucket {
@@ -65,7 +85,7 @@ func openBucketCheck(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstCheck)
 	defer cancel()
-	if err := c.try(ctx); errors.Is(err, errUnfit) {
+	if err := c.try(ctx); final(err) {
 		return nil, err
 	} else if err != nil {
 		c.pending.Set(1)
@@ -84,9 +104,22 @@ func (c *bucketCheck) Put(ctx context.Context, key string, body writer.Body) err
 	}
 }
 
-// run goes on with a check that could not be made at the start, until it was or ctx
-// ends. The error is errUnfit.
+// run goes on with a check that could not be made at the start, and then waits until
+// ctx ends. It returns early, with why, when the bucket is unfit, or takes nothing more
+// from this process: the next one may fare better, and has the journal.
 func (c *bucketCheck) run(ctx context.Context) error {
+	if err := c.awaitPassed(ctx); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (c *bucketCheck) awaitPassed(ctx context.Context) error {
 	told := time.Now()
 	for wait := checkAgain; ; wait = min(2*wait, checkLeast) {
 		select {
@@ -98,7 +131,7 @@ func (c *bucketCheck) run(ctx context.Context) error {
 		}
 		err := c.try(ctx)
 		switch {
-		case errors.Is(err, errUnfit):
+		case final(err):
 			return err
 		case err == nil:
 			c.pending.Set(0)
@@ -110,7 +143,12 @@ func (c *bucketCheck) run(ctx context.Context) error {
 	}
 }
 
-// try checks the bucket. An error that is not errUnfit says that it could not be asked.
+// final says that it makes no sense to ask the bucket again.
+func final(err error) bool {
+	return errors.Is(err, errUnfit) || errors.Is(err, writer.ErrBucketFailed)
+}
+
+// try checks the bucket. An error that is not final says that it could not be asked.
 // One that forbids the check may have a policy that allows files of events alone, so
 // nothing waits for it: a store that does not keep what it confirms does not refuse.
 func (c *bucketCheck) try(ctx context.Context) error {

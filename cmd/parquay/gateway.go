@@ -139,6 +139,10 @@ func (g *gateway) end(group *errgroup.Group) error {
 		if errors.Is(err, buffer.ErrFailed) {
 			return fmt.Errorf("%w: %w", errJournal, err)
 		}
+		if journal := g.buffer.Ready(); errors.Is(journal, buffer.ErrFailed) {
+			// Something else ended it first: the bucket has failed that it was to flush to.
+			return fmt.Errorf("%w: %w; %w", errJournal, journal, err)
+		}
 		return err
 	case <-time.After(stopGrace):
 		return errors.New("a disk or a connection does not answer: stopped without waiting for it")

@@ -54,12 +54,17 @@ func (f *failingFile) Sync() error {
 	return f.File.Sync()
 }
 
-// openTest opens a gateway on a temporary directory, with free ports.
-func openTest(t *testing.T, dir string, fsys vfs.FS) *gateway {
+// openTest opens a gateway on a temporary directory, with free ports, and more settings
+// by name and value.
+func openTest(t *testing.T, dir string, fsys vfs.FS, vars ...string) *gateway {
 	t.Helper()
-	setEnvironment(t, map[string]string{
+	env := map[string]string{
 		"PARQUAY_DIR": dir, "PARQUAY_LISTEN": "127.0.0.1:0", "PARQUAY_ADMIN_LISTEN": "127.0.0.1:0",
-	})
+	}
+	for i := 0; i < len(vars); i += 2 {
+		env[vars[i]] = vars[i+1]
+	}
+	setEnvironment(t, env)
 	s, err := load()
 	if err != nil {
 		t.Fatal(err)

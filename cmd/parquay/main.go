@@ -56,7 +56,7 @@
 //	0  done; for serve, a stop in good order, even with windows left in the journal
 //	1  it failed; schema check found a breaking change; verify found a disagreement;
 //	   key check found a file that can't be used; recover left something behind;
-//	   the bucket is unfit
+//	   the bucket is unfit, or a sync of the directory that is the bucket failed
 //	2  an unknown command or flag, or settings that can't work
 //	3  serve: the journal failed. Nothing was acknowledged after that; what was
 //	   acknowledged before is in the bucket or in the journal. Look at the disk,

@@ -59,12 +59,12 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	if after := l.accepted(); after != before {
 		t.Errorf("%d events were accepted after the failure", after-before)
 	}
-	s.refusesToStart(exitRefused, s.data, "read-only file system")
+	s.refusesToStart(exitFailed, s.data, "read-only file system")
 
 	d.Unmount()
 	d.Repair()
 	d.Mount("ro")
-	s.refusesToStart(exitRefused, s.data, "read-only file system")
+	s.refusesToStart(exitFailed, s.data, "read-only file system")
 	d.Unmount()
 	d.Mount()
 	s.start()
@@ -124,7 +124,7 @@ func TestDirectoryCannotBeUsed(t *testing.T) {
 			s.kill()
 			test.spoil(t, s)
 			s.asNobody()
-			s.refusesToStart(exitRefused, test.says...)
+			s.refusesToStart(exitFailed, test.says...)
 		})
 	}
 }
@@ -136,7 +136,7 @@ func TestFullAtFirstStart(t *testing.T) {
 	s := newSite(t)
 	s.keep(d.Dir)
 	d.Fill(0)
-	s.refusesToStart(exitRefused, s.data, "no space left on device")
+	s.refusesToStart(exitFailed, s.data, "no space left on device")
 }
 
 // TestSecondProcessElsewhere starts a second gateway that knows the directory by
@@ -152,7 +152,7 @@ func TestSecondProcessElsewhere(t *testing.T) {
 	first := s.gateway
 	defer first.Kill()
 	s.how = func(o *process.Options) { o.Env = append(o.Env[:len(o.Env):len(o.Env)], "PARQUAY_DIR="+link) }
-	s.refusesToStart(exitRefused, "journal is in use by another process", link)
+	s.refusesToStart(exitFailed, "journal is in use by another process", link)
 	if status, body, err := first.Get(t.Context(), first.Admin+"/readyz"); err != nil || status != http.StatusOK {
 		t.Errorf("the first one answers %d %s, %v", status, body, err)
 	}

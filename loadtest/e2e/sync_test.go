@@ -81,12 +81,14 @@ func (s *site) ended() bool {
 }
 
 // inject has strace tamper with the gateway's system calls until the function that
-// it returns is called. It skips the test where that is not allowed.
-func (s *site) inject(strace, fault string) (detach func()) {
+// it returns is called. It skips the test where that is not allowed. More of strace's
+// arguments may say which calls.
+func (s *site) inject(strace, fault string, more ...string) (detach func()) {
 	s.Helper()
 	output := filepath.Join(s.work, "strace")
 	call, _, _ := strings.Cut(fault, ":")
-	cmd := exec.Command(strace, "-f", "-o", output, "-p", strconv.Itoa(s.gateway.PID()), "-e", "trace="+call, "-e", "inject="+fault)
+	args := []string{"-f", "-o", output, "-p", strconv.Itoa(s.gateway.PID()), "-e", "trace=" + call, "-e", "inject=" + fault}
+	cmd := exec.Command(strace, append(args, more...)...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {

@@ -54,7 +54,8 @@ func (c *child) autopsy(within time.Duration) string {
 }
 
 func (c *child) lastLines() string {
-	list := c.Tail()
+	// A client that is refused is a line a second, which would hide all others.
+	list := slices.DeleteFunc(c.Tail(), func(line string) bool { return strings.Contains(line, `"msg":"request"`) })
 	return strings.Join(list[max(0, len(list)-autopsyLines):], "\n")
 }
 
