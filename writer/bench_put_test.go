@@ -4,6 +4,7 @@ package writer
 // what many tenants cost.
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,26 @@ func BenchmarkPut(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkPutFolders puts objects into a directory, each the first of its tenant, 32 at
+// once: what a window costs that has something of everybody.
+func BenchmarkPutFolders(b *testing.B) {
+	bucket := newDir(vfs.OS{}, filepath.Join(b.TempDir(), "bucket"))
+	body := bytes.NewReader(make([]byte, 15_000))
+	var next atomic.Int64
+	b.SetParallelism(16)
+	begin := cpuTime()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			key := fmt.Sprintf("events/tenant=%d/dt=2026-11-23/hour=07/name.parquet", next.Add(1))
+			if err := bucket.Put(b.Context(), key, body); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64((cpuTime()-begin).Nanoseconds())/1000/float64(b.N), "cpu-µs/file")
 }
 
 func benchmarkSmallFiles(b *testing.B, w *Writer, rows int) {

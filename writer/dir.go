@@ -24,9 +24,9 @@ const (
 	dirTemp       = ".tmp"
 	tempExtension = ".put"
 
-	// maxFolders bounds the folders that are remembered: tenants times hours, in some
-	// megabytes. copyBytes is what is copied at once.
-	maxFolders = 16 << 10
+	// maxFolders bounds the folders that are remembered, in some megabytes: each tenant
+	// has one, one a day and one an hour. copyBytes is what is copied at once.
+	maxFolders = 64 << 10
 	copyBytes  = 64 << 10
 )
 
@@ -41,7 +41,7 @@ type dirBucket struct {
 		sync.Mutex
 		swept   bool              // leftovers of an earlier process are removed
 		failed  error             // the first failed sync of a directory; final
-		folders map[string]string // those that are durable, and an object in each
+		folders map[string]string // those that are durable, and an object in or below each
 	}
 }
 
@@ -65,11 +65,11 @@ func (b *dirBucket) Put(ctx context.Context, key string, body Body) error {
 		return fail(err)
 	}
 	name := b.path(key)
-	folder := filepath.Dir(name)
-	if err := b.makeFolder(folder); err != nil {
+	folders, err := b.makeFolders(filepath.Dir(name))
+	if err != nil {
 		return fail(fmt.Errorf("make directory: %w", err))
 	}
-	_, err := b.stat(name)
+	_, err = b.stat(name)
 	if errors.Is(err, ErrNotFound) {
 		err = b.create(ctx, name, body)
 	}
@@ -77,40 +77,66 @@ func (b *dirBucket) Put(ctx context.Context, key string, body Body) error {
 		return fail(err)
 	}
 	// At this point a whole file has the name: ours, or one that was there. A crash
-	// after this may still forget the name, even an older one: its Put may have
-	// ended between link and sync.
-	if err := b.synced(b.fs.SyncDir(folder)); err != nil {
-		return fail(err)
+	// after this may still forget the name, even an older one, and the folders': their
+	// Put may have ended between link and sync.
+	for _, folder := range folders {
+		if err := b.synced(b.fs.SyncDir(folder)); err != nil {
+			return fail(err)
+		}
 	}
-	b.remember(folder, name)
+	b.remember(folders, name)
 	return nil
 }
 
-// makeFolder makes a durable folder, unless it is one already. To make sure of that
-// takes a sync of the folder above it, even if it is there, which is a third of the
-// time that a small object takes. A folder in which this process has put an object
-// was durable then, and if the object is still there, it is still the same folder:
-// only an empty one can be removed, and made again by somebody who has not synced yet.
-func (b *dirBucket) makeFolder(folder string) error {
+// makeFolders makes a folder and those above it, and returns which of them are to be
+// synced for what is new in the folder to be durable, the folder first: all up to one
+// that is durable itself. Those are synced even if they were there, since somebody may
+// have made them who has not synced yet. Whatever their order, it is the object that
+// they are synced for, and last: so the syncs find most of each other's work done.
+func (b *dirBucket) makeFolders(folder string) (synced []string, err error) {
+	for ; !b.durable(folder); folder = filepath.Dir(folder) {
+		if folder == b.root {
+			if err := b.synced(b.fs.MkdirAll(folder)); err != nil {
+				return nil, err
+			}
+			break
+		}
+		synced = append(synced, folder)
+	}
+	for _, missing := range slices.Backward(synced) {
+		if err := b.fs.Mkdir(missing); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	return append(synced, folder), nil
+}
+
+// durable says that a folder can't be lost. A sync of a folder is a tenth of the time
+// that a small object takes, and most are known: a folder in which this process has put
+// an object, or below which, was durable then, and if the object is still there, it is
+// still the same folder. Only an empty one can be removed, and made again by somebody
+// who has not synced yet.
+func (b *dirBucket) durable(folder string) bool {
 	b.mu.Lock()
 	object, ok := b.mu.folders[folder]
 	b.mu.Unlock()
 	if ok {
-		if _, err := b.stat(object); err == nil {
-			return nil
-		}
+		_, err := b.stat(object)
+		ok = err == nil
 	}
-	return b.synced(b.fs.MkdirAll(folder))
+	return ok
 }
 
-// remember is called after an object and its folder became durable.
-func (b *dirBucket) remember(folder, object string) {
+// remember is called after an object and its folders became durable.
+func (b *dirBucket) remember(folders []string, object string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.mu.folders) >= maxFolders {
+	if len(b.mu.folders)+len(folders) > maxFolders {
 		clear(b.mu.folders)
 	}
-	b.mu.folders[folder] = object
+	for _, folder := range folders {
+		b.mu.folders[folder] = object
+	}
 }
 
 // create writes a file and links it to name, unless there is one already.

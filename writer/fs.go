@@ -27,6 +27,8 @@ type FS interface {
 	Link(oldname, newname string) error
 	// Remove removes a name.
 	Remove(name string) error
+	// Mkdir makes one directory.
+	Mkdir(name string) error
 	// MkdirAll makes a directory and its missing parents, from the top, each
 	// durable before the next.
 	MkdirAll(name string) error

@@ -79,6 +79,10 @@ func (s *pointFS) Remove(name string) error {
 	return s.at("remove", name, func() error { return s.FS.Remove(name) })
 }
 
+func (s *pointFS) Mkdir(dir string) error {
+	return s.at("mkdir", dir, func() error { return s.FS.Mkdir(dir) })
+}
+
 func (s *pointFS) MkdirAll(dir string) error {
 	return s.at("mkdir", dir, func() error { return s.FS.MkdirAll(dir) })
 }

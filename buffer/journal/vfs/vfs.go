@@ -64,6 +64,10 @@ type FS interface {
 	// Remove removes a name.
 	Remove(name string) error
 
+	// Mkdir makes a directory; fs.ErrExist if the name is taken. The name is durable
+	// after SyncDir of its parent.
+	Mkdir(dir string) error
+
 	// MkdirAll makes a directory and its missing parents, and makes their names
 	// durable. It is done when the directory exists.
 	MkdirAll(dir string) error
