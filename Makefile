@@ -99,7 +99,7 @@ faults: $(call tool,$(VERSITYGW)) ## The same at length: KILLS (1000) kills of e
 
 .PHONY: measure
 measure: build ## Events a second, CPU and memory of the gateway on this machine
-	E2E_BINARY=$(CURDIR)/bin/parquay go -C loadtest/e2e run ./measure $(ARGS)
+	go -C loadtest/e2e run ./measure -binary $(CURDIR)/bin/parquay $(ARGS)
 
 .PHONY: loadtest
 loadtest: ## Load running gateways and prove what they have stored: ARGS='-n 10000000 -scenario mixed' (docs/loadtest.md)
