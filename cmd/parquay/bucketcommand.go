@@ -24,7 +24,7 @@ compared. It prints each property that the bucket lacks, and what to do. It take
 the settings of serve.
 
 Exit codes: 0 serve would use the bucket, 1 it would refuse it, or the bucket
-does not answer.`,
+does not answer, or forbids the check: serve would then use it as it is.`,
 		run: runBucketCheck,
 	}
 }
