@@ -182,13 +182,15 @@ func (f *file) put(ctx context.Context) {
 	f.window.stored.Add(f.rows)
 }
 
-// fail gives the flush of the file's window up. Whatever fails because Run's context
-// has ended is to be left to the next process.
-func (f *file) fail(ctx context.Context, err error) {
+// fail gives the flush of the file's window up.
+func (f *file) fail(ctx context.Context, err error) { f.window.fail(stopped(ctx, err)) }
+
+// stopped tells an error apart that may be due to the end of Run's context.
+func stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", errStopped, err)
+		return fmt.Errorf("%w: %w", errStopped, err)
 	}
-	f.window.fail(err)
+	return err
 }
 
 // end lets go of the file, whatever became of it.

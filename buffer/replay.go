@@ -70,6 +70,7 @@ type retry struct {
 	id       journal.WindowID
 	failures int       // one after the other
 	unread   int       // readings that did not get all of it
+	damaged  bool      // files were begun without rows that it had, and their names are taken
 	after    time.Time // not before
 }
 
@@ -199,14 +200,15 @@ func (r *replayer) replay(ctx context.Context, next retry) error {
 			r.failed(next, fmt.Errorf("the journal can't be read: %v", p.damage))
 			return nil
 		}
-		p.retry = next
 	}
+	next.damaged = next.damaged || len(p.damage) > 0
+	p.retry = next
 	r.meet(p)
 	end := p.recovery
 	w := newWindow(next.id, int(p.header.FileRows), func(w *window) { r.finish(end, w) })
 	w.replayed = true
 	if err := r.passes(ctx, p, w); err != nil {
-		w.fail(err)
+		w.fail(stopped(ctx, err))
 	}
 	return r.send(ctx, replayed{window: w, last: true})
 }
@@ -214,6 +216,9 @@ func (r *replayer) replay(ctx context.Context, next retry) error {
 // finish is what becomes of a replayed window when its flush is over.
 func (r *replayer) finish(end recovery, w *window) {
 	err := w.settle()
+	if err == nil && w.rows != end.rows {
+		err = fmt.Errorf("%d rows are in the bucket, and the journal holds %d", w.rows, end.rows)
+	}
 	switch {
 	case errors.Is(err, errStopped):
 		return // the journal has it
@@ -226,7 +231,7 @@ func (r *replayer) finish(end recovery, w *window) {
 	r.forget(w.id)
 	r.b.metrics.Recovered.Add(float64(w.rows))
 	r.b.log.Info("recovered a window", "window", w.id.String(), "rows", w.rows)
-	if len(end.damage) > 0 {
+	if end.retry.damaged { // even if the disk has given all of it back since
 		r.b.log.Error("the journal is damaged; what could be read is in the bucket and the window is kept in quarantine",
 			"window", w.id.String(), "damage", end.damage)
 		r.b.metrics.Corrupt.Inc()

@@ -2,9 +2,12 @@ package buffer
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
@@ -34,6 +37,55 @@ func TestUnreadForAWhile(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestUnreadThenHealed: of a window that was given up as unreadable, files were put
+// without all of its rows. When the disk gives all of it back after that, their names
+// are taken: so the window is kept in quarantine, and not deleted as one that is whole
+// (I3, I4).
+func TestUnreadThenHealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, files := t.TempDir(), newFakeFiles(t)
+		a, b, c := batch("acme", 1, 5, 0), batch("acme", 1, 3, 0), batch("bolt", 1, 2, 0)
+		leave(t, dir, files, a, b, c)
+		files.damaged = func(FileID) bool { return true }
+		medium := &bad{}
+		var others atomic.Bool
+		files.step = func(_ int, what string, id FileID) verdict {
+			if what == "put" && id.Tenant == "bolt" && !others.Swap(true) {
+				synctest.Wait() // acme's is put
+				medium.healed.Store(true)
+				return fails
+			}
+			return done
+		}
+		cfg := config(t, vfs.OS{}, dir, files)
+		medium.Medium = cfg.Medium
+		cfg.Medium = medium
+		g := start(t, cfg)
+		time.Sleep(time.Hour)
+		if found := files.batches(); len(found[string(a.Bytes)]) != 1 || len(found[string(b.Bytes)]) != 0 {
+			t.Fatal("the file was not put without the rows that could not be read")
+		}
+		g.finish()
+		if kept, err := os.ReadDir(filepath.Join(dir, "quarantine")); err != nil || len(kept) == 0 {
+			t.Errorf("the window with the only copy of acknowledged rows is gone: %v", err)
+		}
+	})
+}
+
+// bad is a journal that does not give back the second frame, until it is healed.
+type bad struct {
+	journal.Medium
+	healed atomic.Bool
+}
+
+func (m *bad) Open(id journal.WindowID) (journal.Reader, error) {
+	r, err := m.Medium.Open(id)
+	if m.healed.Load() || err != nil {
+		return r, err
+	}
+	return &fadingReader{Reader: r, left: 1}, nil
 }
 
 // fading is a journal that does not give back one frame of a window when that is
