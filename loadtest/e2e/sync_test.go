@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -10,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // exitJournal is the documented exit code of a gateway whose journal has failed.
@@ -85,36 +86,76 @@ func (s *site) ended() bool {
 // arguments may say which calls.
 func (s *site) inject(strace, fault string, more ...string) (detach func()) {
 	s.Helper()
-	output := filepath.Join(s.work, "strace")
+	i := s.attach(strace, fault, more...)
+	i.await("strace has injected the fault", i.injected)
+	return i.detach
+}
+
+// injection is a strace at work.
+type injection struct {
+	site   *site
+	cmd    *exec.Cmd
+	output string        // its file
+	said   *bytes.Buffer // to be read once it has ended
+	ended  chan error
+}
+
+// attach is inject that does not wait for the first fault, but only until no thread of
+// the gateway escapes it.
+func (s *site) attach(strace, fault string, more ...string) *injection {
+	s.Helper()
 	call, _, _ := strings.Cut(fault, ":")
-	args := []string{"-f", "-o", output, "-p", strconv.Itoa(s.gateway.PID()), "-e", "trace=" + call, "-e", "inject=" + fault}
-	cmd := exec.Command(strace, append(args, more...)...)
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
+	i := &injection{site: s, output: filepath.Join(s.work, "strace"), said: new(bytes.Buffer), ended: make(chan error, 1)}
+	args := []string{"-f", "-o", i.output, "-p", strconv.Itoa(s.gateway.PID()), "-e", "trace=" + call, "-e", "inject=" + fault}
+	i.cmd = exec.Command(strace, append(args, more...)...)
+	i.cmd.Stderr = i.said
+	if err := i.cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	s.Cleanup(func() { _ = cmd.Process.Kill() })
-	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		text, _ := os.ReadFile(output)
-		if strings.Contains(string(text), "INJECTED") {
-			break
+	go func() { i.ended <- i.cmd.Wait() }()
+	s.Cleanup(func() { _ = i.cmd.Process.Kill() })
+	tracer := "TracerPid:\t" + strconv.Itoa(i.cmd.Process.Pid) + "\n"
+	i.await("strace has attached", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", s.gateway.PID()))
+		traced := 0
+		for _, name := range threads {
+			status, err := os.ReadFile(name)
+			if err != nil || strings.Contains(string(status), tracer) {
+				traced++
+			}
+		}
+		return traced > 0 && traced == len(threads) || i.injected()
+	})
+	return i
+}
+
+// await waits for something that strace does, and skips the test if it can't.
+func (i *injection) await(what string, condition func() bool) {
+	i.site.Helper()
+	i.site.await(what, startWithin, func() bool {
+		if condition() {
+			return true
 		}
 		select {
-		case err := <-ended:
-			s.Skipf("strace can't attach to a process here: %v: %s", err, said.String())
+		case err := <-i.ended: // and not because the gateway has ended of the fault
+			if !i.injected() {
+				i.site.Skipf("strace can't attach to a process here: %v: %s", err, i.said)
+			}
+			i.ended <- err
 		default:
 		}
-		if time.Since(begin) > startWithin {
-			s.Fatal("strace has injected nothing")
-		}
+		return false
+	})
+}
+
+func (i *injection) injected() bool {
+	text, _ := os.ReadFile(i.output) // there is none yet
+	return strings.Contains(string(text), "INJECTED")
+}
+
+func (i *injection) detach() {
+	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		i.site.Fatal(err)
 	}
-	return func() {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			s.Fatal(err)
-		}
-		<-ended
-	}
+	<-i.ended
 }
