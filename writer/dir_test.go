@@ -243,6 +243,11 @@ func TestDirFoldersOfOthers(t *testing.T) {
 		"only the one above": func(f *crashfs.FS) error {
 			return errors.Join(f.Remove(b+"/1"), f.Remove(b), f.Remove(a), f.SyncDir(crashRoot), f.Mkdir(a))
 		},
+		"the bucket is made again": func(f *crashfs.FS) error {
+			temp := crashRoot + "/.tmp"
+			return errors.Join(f.Remove(b+"/1"), f.Remove(b), f.Remove(a), f.Remove(temp), f.Remove(crashRoot),
+				f.SyncDir(filepath.Dir(crashRoot)), f.Mkdir(crashRoot), f.Mkdir(temp))
+		},
 		"another folder is made": func(f *crashfs.FS) error {
 			return errors.Join(f.Mkdir(a+"/c"), f.Mkdir(a+"/c/d"), f.SyncDir(a+"/c"))
 		},
