@@ -21,23 +21,10 @@ import (
 func openOn(t *testing.T, dir string, store *s3test.Fake, vars ...string) (*gateway, error) {
 	t.Helper()
 	(&s3test.Gateway{AccessKey: "key", SecretKey: "secret", Region: "us-east-1"}).Setenv(t)
-	env := map[string]string{
-		"PARQUAY_DIR": dir, "PARQUAY_LISTEN": "127.0.0.1:0", "PARQUAY_ADMIN_LISTEN": "127.0.0.1:0",
-		"PARQUAY_BUCKET": "s3://bucket/prefix", "PARQUAY_S3_ENDPOINT": store.Endpoint, "PARQUAY_S3_PATH_STYLE": "true",
-		"PARQUAY_FLUSH_INTERVAL": "1s", "PARQUAY_SHUTDOWN": "2s",
-	}
-	for i := 0; i < len(vars); i += 2 {
-		env[vars[i]] = vars[i+1]
-	}
-	setEnvironment(t, env)
-	s, err := load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables, err := loadTables("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, tables := settingsOf(t, dir, append([]string{
+		"PARQUAY_BUCKET", "s3://bucket/prefix", "PARQUAY_S3_ENDPOINT", store.Endpoint, "PARQUAY_S3_PATH_STYLE", "true",
+		"PARQUAY_FLUSH_INTERVAL", "1s", "PARQUAY_SHUTDOWN", "2s",
+	}, vars...)...)
 	return openGateway(t.Context(), s, tables, vfs.OS{}, slog.New(slog.DiscardHandler))
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"parquay/buffer"
 	"parquay/buffer/journal/vfs"
+	"parquay/schema"
 	"parquay/server"
 )
 
@@ -58,6 +59,18 @@ func (f *failingFile) Sync() error {
 // by name and value.
 func openTest(t *testing.T, dir string, fsys vfs.FS, vars ...string) *gateway {
 	t.Helper()
+	s, tables := settingsOf(t, dir, vars...)
+	g, err := openGateway(t.Context(), s, tables, fsys, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// settingsOf loads the settings of a gateway on a directory, with free ports, and more
+// by name and value; and the tables.
+func settingsOf(t *testing.T, dir string, vars ...string) (Settings, []*schema.Table) {
+	t.Helper()
 	env := map[string]string{
 		"PARQUAY_DIR": dir, "PARQUAY_LISTEN": "127.0.0.1:0", "PARQUAY_ADMIN_LISTEN": "127.0.0.1:0",
 	}
@@ -73,11 +86,7 @@ func openTest(t *testing.T, dir string, fsys vfs.FS, vars ...string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := openGateway(t.Context(), s, tables, fsys, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return s, tables
 }
 
 // request does one request and returns the status and the body.

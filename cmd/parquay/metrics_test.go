@@ -68,19 +68,9 @@ func startMetered(t *testing.T) *metered {
 	if err := os.WriteFile(file, []byte(`{"tenants":[`+strings.Join(list, ",")+`]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	setEnvironment(t, map[string]string{
-		"PARQUAY_DIR": dir, "PARQUAY_LISTEN": "127.0.0.1:0", "PARQUAY_ADMIN_LISTEN": "127.0.0.1:0",
-		"PARQUAY_FLUSH_INTERVAL": "1s", "PARQUAY_TENANTS": file,
-	})
-	s, err := load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tables, err := loadTables("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, tables := settingsOf(t, dir, "PARQUAY_FLUSH_INTERVAL", "1s", "PARQUAY_TENANTS", file)
 	log := slog.New(slog.NewJSONHandler(m.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
 	if m.gateway, err = openGateway(t.Context(), s, tables, vfs.OS{}, log); err != nil {
 		t.Fatal(err)
 	}

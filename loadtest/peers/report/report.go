@@ -3,6 +3,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"parquay/loadtest/peers/rows"
@@ -163,15 +164,8 @@ func (s *Subject) size(m Measure) float64 { return float64(m.Bytes) / float64(m.
 
 func (m Measure) client() float64 { return m.Client.Seconds() / float64(m.Events) * 1e6 }
 
-// good are the rounds that came to an end.
 func (s *Subject) good() []Measure {
-	var list []Measure
-	for _, m := range s.Rounds {
-		if m.Failed == "" {
-			list = append(list, m)
-		}
-	}
-	return list
+	return whole(s.Rounds, func(m Measure) string { return m.Failed })
 }
 
 func (a Answer) rate() float64 { return float64(a.Requests) / a.Took.Seconds() }
@@ -179,23 +173,16 @@ func (a Answer) rate() float64 { return float64(a.Requests) / a.Took.Seconds() }
 func (a Answer) cost() float64 { return a.CPU.Seconds() / float64(a.Requests) * 1e6 }
 
 func (h *Handler) good() []Answer {
-	var list []Answer
-	for _, a := range h.Rounds {
-		if a.Failed == "" {
-			list = append(list, a)
-		}
-	}
-	return list
+	return whole(h.Rounds, func(a Answer) string { return a.Failed })
 }
 
 func (s Syncs) rate() float64 { return float64(s.Count) / s.Took.Seconds() }
 
 func (s *SyncSeries) good() []Syncs {
-	var list []Syncs
-	for _, m := range s.Rounds {
-		if m.Failed == "" {
-			list = append(list, m)
-		}
-	}
-	return list
+	return whole(s.Rounds, func(m Syncs) string { return m.Failed })
+}
+
+// whole are the rounds that came to an end.
+func whole[T any](rounds []T, failed func(T) string) []T {
+	return slices.DeleteFunc(slices.Clone(rounds), func(round T) bool { return failed(round) != "" })
 }
