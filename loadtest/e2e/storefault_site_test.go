@@ -49,7 +49,8 @@ func (s *site) useFaultyStore() (*process.Store, *storefault.Proxy) {
 // steady begins to send at a rate at which the gateway is busy and the machine is not.
 func (s *site) steady() *load {
 	s.Helper()
-	return s.loadOf("default", s.seed, &ledger.Client{Rate: min(number(s.T, "E2E_RATE", 3000), 3000)})
+	most := many(1500, 3000)
+	return s.loadOf("default", s.seed, &ledger.Client{Rate: min(number(s.T, "E2E_RATE", most), most)})
 }
 
 // fast is a client that sends as much as it is told it may.

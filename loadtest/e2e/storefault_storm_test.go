@@ -82,7 +82,7 @@ func (s *site) weather(p *storefault.Proxy, l *load, name string, begin, end fun
 		failed[o] = s.attempts(o)
 	}
 	begin()
-	lasts := time.Now().Add(time.Duration(many(2, 30)) * time.Second)
+	lasts := time.Now().Add(time.Duration(many(1, 30)) * time.Second)
 	s.await(name+": puts fail, and events are accepted", flushWithin, func() bool {
 		all := true
 		for _, o := range outcomes {
@@ -148,23 +148,27 @@ func TestPutsInFlight(t *testing.T) {
 	s.provision(list...)
 	_, p := s.useFaultyStore()
 	p.Set(puts(0, storefault.Silent()))
-	s.start()
 	var loads []*load
 	for i, who := range list {
 		loads = append(loads, s.as(who, uint32(i)))
 	}
-	for range many(2, 20) {
-		s.await("as many puts are under way as may be", flushWithin, func() bool {
-			return s.value("parquay_bucket_puts_in_flight") == putsInFlight && s.value("parquay_uploads_waiting") > putsInFlight
-		})
-		p.Break()
+	exact := true
+	for range many(1, 20) {
+		s.start()
+		for range 2 { // with each, fewer puts are first ones, which a quarter is kept for
+			s.await("as many puts are under way as may be", flushWithin, func() bool {
+				return s.value("parquay_bucket_puts_in_flight") == putsInFlight && s.value("parquay_uploads_waiting") > putsInFlight
+			})
+			p.Break()
+		}
+		s.withinMemory()
+		exact = exact && s.attempts("timeout") == 0 // of what its client gives up the proxy hears late
+		s.kill()                                    // else the last of them may wait for some time
 	}
-	if most := p.MostInFlight(); most != putsInFlight {
+	if most := p.MostInFlight(); most < putsInFlight || exact && most > putsInFlight {
 		t.Errorf("%d puts were in flight at once, %d may be", most, putsInFlight)
 	}
-	s.withinMemory()
 	p.Set()
-	s.kill() // else the last of them may wait for some time
 	s.start()
 	s.settle(p, loads...)
 }
