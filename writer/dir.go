@@ -88,11 +88,11 @@ func (b *dirBucket) Put(ctx context.Context, key string, body Body) error {
 	return nil
 }
 
-// makeFolders makes a folder and those above it, and returns which of them are to be
-// synced for what is new in the folder to be durable, the folder first: all up to one
-// that is durable itself. Those are synced even if they were there, since somebody may
-// have made them who has not synced yet. Whatever their order, it is the object that
-// they are synced for, and last: so the syncs find most of each other's work done.
+// makeFolders makes a folder and those above it that are missing. It returns those that
+// have to be synced once there is something in the folder, from the folder up to the
+// first that is durable itself. A folder that was there already is among them, since
+// somebody may have made it who has not synced yet. To sync them all in the end, and
+// not each before the next is made, takes fewer commits of the file system.
 func (b *dirBucket) makeFolders(folder string) (synced []string, err error) {
 	for ; !b.durable(folder); folder = filepath.Dir(folder) {
 		if folder == b.root {

@@ -27,7 +27,7 @@ type FS interface {
 	Link(oldname, newname string) error
 	// Remove removes a name.
 	Remove(name string) error
-	// Mkdir makes one directory.
+	// Mkdir makes one directory, whose name is durable after SyncDir of its parent.
 	Mkdir(name string) error
 	// MkdirAll makes a directory and its missing parents, from the top, each
 	// durable before the next.
