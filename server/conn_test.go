@@ -186,9 +186,21 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 func (p *pipes) dial() net.Conn {
 	client, server := net.Pipe()
-	p.conns <- server
+	p.conns <- newPiped(server)
 	return client
 }
+
+// newPiped is a connection as the real listener makes it, over a pipe.
+func newPiped(end net.Conn) *connection {
+	c := newConnection(pipeEnd{end})
+	c.release = func() {}
+	return c
+}
+
+// pipeEnd can't be closed by halves.
+type pipeEnd struct{ net.Conn }
+
+func (pipeEnd) CloseWrite() error { return nil }
 
 // bubble runs f with the event listener in memory and a clock of its own.
 func bubble(t *testing.T, f func(t *testing.T, intake *fakeIntake, dial func() net.Conn)) {

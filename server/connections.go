@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -54,7 +53,7 @@ func (l *connections) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	l.metrics.connections.Inc()
-	opened := &connection{TCPConn: c}
+	opened := newConnection(c)
 	opened.release = sync.OnceFunc(func() {
 		l.mu.Lock()
 		delete(l.mu.open, opened)
@@ -123,17 +122,3 @@ func noteIdle(c net.Conn, state http.ConnState) {
 }
 
 func (l *connections) Close() error { return l.close() }
-
-// connection gives its slot back when it is closed. It embeds the TCP connection
-// itself, since net/http asks for more of it than a net.Conn has: CloseWrite lets
-// a client read the refusal of a body that it is still sending.
-type connection struct {
-	*net.TCPConn
-	idle    atomic.Int64 // since when, in Unix nanoseconds; 0 while it is not
-	release func()
-}
-
-func (c *connection) Close() error {
-	defer c.release()
-	return c.TCPConn.Close()
-}
