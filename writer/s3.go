@@ -37,9 +37,9 @@ type S3Options struct {
 	// crc32 (also when empty), crc32c, or none for a store that knows neither.
 	Checksum string
 	// Conditional creates objects with If-None-Match, so that no object that can be
-	// seen is ever replaced. Without it, for a store that does not know the header, the object
-	// is looked for first, and two Puts of one key at once may both store theirs:
-	// the same rows by I3.
+	// seen is ever replaced. Without it, for a store that does not know the header,
+	// the object is looked for first, and two Puts of one key at once may both store
+	// theirs: the same rows by I3.
 	Conditional bool
 }
 
