@@ -20,6 +20,7 @@ type plan struct {
 	tables []*schema.Table
 	shares map[string]int64 // rows of each tenant
 	trace  *trace
+	damage []journal.Damage
 	passes []map[part]bool
 }
 
@@ -28,7 +29,6 @@ type recovery struct {
 	retry  retry
 	opened time.Time // the window
 	rows   int64
-	damage []journal.Damage
 }
 
 // part is a partition of a window as the journal names it.

@@ -201,7 +201,16 @@ func (r *replayer) replay(ctx context.Context, next retry) error {
 			return nil
 		}
 	}
-	next.damaged = next.damaged || len(p.damage) > 0
+	if len(p.damage) > 0 && !next.damaged {
+		// A later reading may find the window whole, and the names of its files taken.
+		if err := r.b.cfg.Medium.Keep(next.id); err != nil {
+			return err
+		}
+		r.b.log.Error("the journal is damaged; what can be read goes into the bucket and the window is kept in quarantine",
+			"window", next.id.String(), "damage", p.damage)
+		r.b.metrics.Corrupt.Inc()
+		next.damaged = true
+	}
 	p.retry = next
 	r.meet(p)
 	end := p.recovery
@@ -231,10 +240,7 @@ func (r *replayer) finish(end recovery, w *window) {
 	r.forget(w.id)
 	r.b.metrics.Recovered.Add(float64(w.rows))
 	r.b.log.Info("recovered a window", "window", w.id.String(), "rows", w.rows)
-	if end.retry.damaged { // even if the disk has given all of it back since
-		r.b.log.Error("the journal is damaged; what could be read is in the bucket and the window is kept in quarantine",
-			"window", w.id.String(), "damage", end.damage)
-		r.b.metrics.Corrupt.Inc()
+	if end.retry.damaged {
 		r.b.quarantine(w.id)
 		return
 	}

@@ -40,38 +40,47 @@ func TestUnreadForAWhile(t *testing.T) {
 }
 
 // TestUnreadThenHealed: of a window that was given up as unreadable, files were put
-// without all of its rows. When the disk gives all of it back after that, their names
-// are taken: so the window is kept in quarantine, and not deleted as one that is whole
-// (I3, I4).
+// without all of its rows. When the disk gives all of it back after that, to the same
+// process or to the next, their names are taken: so the window is kept in quarantine,
+// and not lost as one that is whole and deleted (I3, I4).
 func TestUnreadThenHealed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir, files := t.TempDir(), newFakeFiles(t)
-		a, b, c := batch("acme", 1, 5, 0), batch("acme", 1, 3, 0), batch("bolt", 1, 2, 0)
-		leave(t, dir, files, a, b, c)
-		files.damaged = func(FileID) bool { return true }
-		medium := &bad{}
-		var others atomic.Bool
-		files.step = func(_ int, what string, id FileID) verdict {
-			if what == "put" && id.Tenant == "bolt" && !others.Swap(true) {
-				synctest.Wait() // acme's is put
-				medium.healed.Store(true)
-				return fails
+	for _, next := range []bool{false, true} {
+		t.Run(fmt.Sprint("next process=", next), synctested(func(t *testing.T) {
+			dir, files := t.TempDir(), newFakeFiles(t)
+			a, b, c := batch("acme", 1, 5, 0), batch("acme", 1, 3, 0), batch("bolt", 1, 2, 0)
+			leave(t, dir, files, a, b, c)
+			files.damaged = func(FileID) bool { return true }
+			medium := &bad{}
+			var others atomic.Bool
+			files.step = func(_ int, what string, id FileID) verdict {
+				if what == "put" && id.Tenant == "bolt" && !others.Load() {
+					if !next && len(files.batches()[string(a.Bytes)]) == 1 {
+						others.Store(true)
+						medium.healed.Store(true)
+					}
+					return fails
+				}
+				return done
 			}
-			return done
-		}
-		cfg := config(t, vfs.OS{}, dir, files)
-		medium.Medium = cfg.Medium
-		cfg.Medium = medium
-		g := start(t, cfg)
-		time.Sleep(time.Hour)
-		if found := files.batches(); len(found[string(a.Bytes)]) != 1 || len(found[string(b.Bytes)]) != 0 {
-			t.Fatal("the file was not put without the rows that could not be read")
-		}
-		g.finish()
-		if kept, err := os.ReadDir(filepath.Join(dir, "quarantine")); err != nil || len(kept) == 0 {
-			t.Errorf("the window with the only copy of acknowledged rows is gone: %v", err)
-		}
-	})
+			cfg := config(t, vfs.OS{}, dir, files)
+			medium.Medium = cfg.Medium
+			cfg.Medium = medium
+			g := start(t, cfg)
+			time.Sleep(time.Hour)
+			if found := files.batches(); len(found[string(a.Bytes)]) != 1 || len(found[string(b.Bytes)]) != 0 {
+				t.Fatal("the file was not put without the rows that could not be read")
+			}
+			if next {
+				g.crash()
+				others.Store(true)
+				g = start(t, config(t, vfs.OS{}, dir, files))
+			}
+			g.finish()
+			if kept, err := os.ReadDir(filepath.Join(dir, "quarantine")); err != nil || len(kept) == 0 {
+				t.Errorf("the window with the only copy of acknowledged rows is gone: %v", err)
+			}
+		}))
+	}
 }
 
 // bad is a journal that does not give back the second frame, until it is healed.

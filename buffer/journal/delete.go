@@ -109,28 +109,11 @@ func (d *Disk) Quarantine(id WindowID) error {
 }
 
 func (d *Disk) quarantine(id WindowID) error {
-	if err := d.finish(id, true); err != nil {
-		return err
-	}
-	w, segments := d.find(id)
-	if w == nil {
-		return notFound(id)
-	}
-	aside := path.Join(d.dir, quarantineName)
-	if err := d.exclusively(func() error { return d.fs.MkdirAll(aside) }); err != nil {
+	segments, err := d.keep(id)
+	if err != nil {
 		return err
 	}
 	// At every point in here each segment has a durable name.
-	for _, s := range segments {
-		file := s.name.String()
-		err := d.fs.Link(d.path(file), path.Join(aside, file))
-		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-			return err // the other two are what an earlier attempt has left
-		}
-	}
-	if err := d.syncDir(aside); err != nil {
-		return err
-	}
 	for _, s := range segments {
 		if err := d.remove(d.path(s.name.String())); err != nil {
 			return err
@@ -141,6 +124,36 @@ func (d *Disk) quarantine(id WindowID) error {
 	}
 	d.forget(id)
 	return nil
+}
+
+// Keep links a window's segments into the directory that Quarantine moves them to.
+func (d *Disk) Keep(id WindowID) error {
+	if _, err := d.keep(id); err != nil {
+		return fmt.Errorf("keep window %s: %w", id, err)
+	}
+	return nil
+}
+
+func (d *Disk) keep(id WindowID) ([]segment, error) {
+	if err := d.finish(id, true); err != nil {
+		return nil, err
+	}
+	w, segments := d.find(id)
+	if w == nil {
+		return nil, notFound(id)
+	}
+	aside := path.Join(d.dir, quarantineName)
+	if err := d.exclusively(func() error { return d.fs.MkdirAll(aside) }); err != nil {
+		return nil, err
+	}
+	for _, s := range segments {
+		file := s.name.String()
+		err := d.fs.Link(d.path(file), path.Join(aside, file))
+		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err // the other two are what an earlier attempt has left
+		}
+	}
+	return segments, d.syncDir(aside)
 }
 
 // forget takes a window that is gone out of the books.

@@ -120,6 +120,10 @@ type Medium interface {
 	// It is never listed again.
 	Quarantine(id WindowID) error
 
+	// Keep puts them aside durably, too, and leaves the window listed: from then on
+	// not even Delete loses what was damaged.
+	Keep(id WindowID) error
+
 	// Usage is the number of bytes of all windows.
 	Usage() int64
 

@@ -405,8 +405,22 @@ func TestRecoveryMatrix(t *testing.T) {
 }
 
 // Whatever breaks while a damaged window is put aside, its segments are in the
-// journal or in quarantine, and what was readable is.
+// journal or in quarantine, and what was readable is. So they are when it was kept,
+// and deleted after that.
 func TestQuarantineMatrix(t *testing.T) {
+	t.Run("quarantine", func(t *testing.T) {
+		quarantineMatrix(t, func(m journal.Medium, id journal.WindowID) bool {
+			return persistently(func() error { return m.Quarantine(id) }) == nil
+		})
+	})
+	t.Run("keep and delete", func(t *testing.T) {
+		quarantineMatrix(t, func(m journal.Medium, id journal.WindowID) bool {
+			return persistently(func() error { return m.Keep(id) }) == nil && persistently(func() error { return m.Delete(id) }) == nil
+		})
+	})
+}
+
+func quarantineMatrix(t *testing.T, putAside func(journal.Medium, journal.WindowID) bool) {
 	setup := func(seed uint64) (*crashfs.FS, *ledger) {
 		fsys, l := crashfs.New(seed), newLedger(t)
 		if !l.open(fsys) {
@@ -420,7 +434,7 @@ func TestQuarantineMatrix(t *testing.T) {
 	everyFault(t, setup, func(fsys *crashfs.FS, l *ledger, end func()) {
 		confirmed := false
 		if m, err := storage(fsys, directory, smallSegments)(journal.NewIncarnation()); err == nil {
-			confirmed = persistently(func() error { return m.Quarantine(l.id(1)) }) == nil
+			confirmed = putAside(m, l.id(1))
 			_ = m.Close()
 		}
 		end()

@@ -33,6 +33,7 @@ func Run(t *testing.T, storage func(t *testing.T) Storage) {
 		{"largest frame", testLargest},
 		{"delete", testDelete},
 		{"quarantine", testQuarantine},
+		{"keep", testKeep},
 		{"close", testClose},
 		{"concurrent", testConcurrent},
 	} {
@@ -264,6 +265,41 @@ func testQuarantine(t *testing.T, open Storage) {
 	if usage := two.Usage(); usage != 0 {
 		t.Errorf("quarantine counts: %d", usage)
 	}
+	two.Stop()
+	three := Start(t, open)
+	defer three.Stop()
+	three.wantWindows()
+}
+
+func testKeep(t *testing.T, open Storage) {
+	one := Start(t, open)
+	a := one.Fill(1, 30)
+	one.Stop()
+	two := Start(t, open)
+	usage := two.Usage()
+	for range 2 { // the second time is after a crash, or another failure
+		if err := two.Keep(a); err != nil {
+			t.Fatal(err)
+		}
+		two.wantWindows(a)
+	}
+	if got := two.Usage(); got != usage {
+		t.Errorf("what is kept counts: %d, and %d before", got, usage)
+	}
+	r, err := two.Open(a)
+	if err != nil {
+		t.Fatalf("a window that is kept can't be opened: %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := two.Keep(journal.WindowID{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a window that is not there is kept: %v", err)
+	}
+	if err := two.Delete(a); err != nil {
+		t.Fatal(err)
+	}
+	two.wantWindows()
 	two.Stop()
 	three := Start(t, open)
 	defer three.Stop()
