@@ -22,6 +22,7 @@ func TestDiskLies(t *testing.T) {
 			t.Parallel()
 			thin := disk.NewMemory(t, 12<<20)
 			d := disk.NewIn(t, thin.Dir, 1<<30, "-O", "^has_journal")
+			d.ByPages()
 			s := newSite(t, "PARQUAY_FLUSH_INTERVAL=1h")
 			s.keep(d.Dir)
 			s.keepFiles(s.work)
