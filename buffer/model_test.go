@@ -149,7 +149,7 @@ type model struct {
 	hit     map[string]bool   // windows of which a file was damaged,
 	proof   map[string]uint64 // and a frame behind the damage that can be read
 	shaking sync.Mutex
-	shaken  map[string]bool // windows of which a sync has failed
+	shaken  map[string]bool // windows of which a sync has failed, or a write that was done
 
 	started byte // processes
 }
@@ -223,6 +223,7 @@ func (m *model) strike(p *process, dead *atomic.Bool) {
 				m.lie(p, op)
 				return crashfs.Fail
 			case failsDone:
+				m.hide(op)
 				return crashfs.FailDone
 			}
 		}
@@ -258,6 +259,14 @@ func (m *model) lie(p *process, op crashfs.Op) {
 	case crashfs.SyncDir:
 		p.ending = losesPower
 	case crashfs.Sync:
+		m.hide(op)
+	}
+}
+
+// hide notes what was done though the process was told that it was not: the frame that
+// it does not acknowledge, and flushes its window without, may be whole for the next one.
+func (m *model) hide(op crashfs.Op) {
+	if op.Kind == crashfs.Sync || op.Kind == crashfs.Write {
 		m.shaking.Lock()
 		m.shaken[windowOf(path.Base(op.Name))] = true
 		m.shaking.Unlock()

@@ -59,6 +59,32 @@ func TestQuarantineFails(t *testing.T) {
 	}
 }
 
+// TestNoHeader: a window of which not even the header can be read is put aside, and what
+// else there is goes on.
+func TestNoHeader(t *testing.T) {
+	dir, files := t.TempDir(), newFakeFiles(t)
+	leave(t, dir, files, batch("acme", 1, 5, 0))
+	segments, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil || len(segments) != 1 {
+		t.Fatalf("segments %v (%v)", segments, err)
+	}
+	content, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(content[:200])
+	if err := os.WriteFile(segments[0], content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := batch("bolt", 1, 3, 0)
+	leave(t, dir, files, other)
+	start(t, config(t, vfs.OS{}, dir, files)).finish()
+	once(t, files, other)
+	if kept, err := os.ReadDir(filepath.Join(dir, "quarantine")); err != nil || len(kept) != 1 {
+		t.Errorf("%d segments are in quarantine (%v), want the one that can't be read", len(kept), err)
+	}
+}
+
 // damage changes a byte of the journal in the middle of some text.
 func damage(t *testing.T, dir string, text []byte) {
 	t.Helper()
