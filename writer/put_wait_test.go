@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,7 +54,8 @@ func recoverFrom(t *testing.T, outage time.Duration, first, others error, within
 		})
 		p.jitter = func(limit time.Duration) time.Duration { return limit }
 		var group sync.WaitGroup
-		var ended, last time.Duration
+		var ended time.Duration
+		var last atomic.Int64
 		group.Go(func() {
 			if err := p.Put(t.Context(), "first", strings.NewReader("x")); err != nil {
 				t.Error(err)
@@ -66,11 +68,11 @@ func recoverFrom(t *testing.T, outage time.Duration, first, others error, within
 				if err := p.Put(t.Context(), key, strings.NewReader("x")); err != nil {
 					t.Error(err)
 				}
-				last = time.Since(start)
+				last.Store(int64(time.Since(start)))
 			})
 		}
 		group.Wait()
-		switch late := last - ended; {
+		switch late := time.Duration(last.Load()) - ended; {
 		case within == 0 && late != 0:
 			t.Errorf("the others are done %v after the first", late)
 		case within > 0 && (late <= 0 || late > within):
