@@ -143,11 +143,11 @@ func (o *order) take(c call) {
 	case c.name == "openat" && c.fresh && c.ended, c.name == "mkdirat" && c.ended:
 		o.made[c.path] = o.clock
 	case c.name == "linkat" && !c.ended:
-		// A whole file gets the name, in a folder that stays.
+		// A whole file gets the name. That its folder stays, and the name, is asked for
+		// when the window is deleted.
 		if o.synced[c.from] == 0 {
 			o.t.Errorf("a file that was not synced gets its name: %s", c.line)
 		}
-		o.durable(folder, c)
 	case c.name == "linkat":
 		o.made[c.path] = o.clock
 		o.files++
