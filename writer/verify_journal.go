@@ -128,6 +128,10 @@ func (c *journalCheck) file(f *fileCheck) {
 	}
 }
 
+// has says that a window is in a journal, and its files may be on their way: a later cut
+// may be put before an earlier one, which counts as pending.
+func (c *journalCheck) has(w windowID) bool { return c != nil && c.windows[w] != nil }
+
 // count adds rows of the process that has made claims.
 func (c *journalCheck) count(id FileID, rows int64) {
 	if c.claims != nil && id.Incarnation == c.claims.Incarnation {

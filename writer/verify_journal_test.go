@@ -95,6 +95,25 @@ func TestVerifyWithJournals(t *testing.T) {
 	}
 }
 
+// TestVerifyCutsUnderWay: of a window that is in the journal a later cut may be in the
+// bucket before an earlier one, which is pending; of one that is not, the earlier is lost.
+func TestVerifyCutsUnderWay(t *testing.T) {
+	first, second := fileID(1, "acme", 0, 0), fileID(1, "acme", 0, 1)
+	for window, want := range map[uint64]string{1: "map[]", 2: "map[cut:1]"} {
+		b := buckettest.NewFake(t, nil)
+		store(t, b, schema.Events(), second, "1", "2")
+		report, text := verifyWith(t, b, writer.Verification{
+			Journals: []writer.Journaled{journaled(window, map[writer.FileID]int64{first: 3, second: 2})},
+		})
+		if kinds := fmt.Sprint(report.ByKind); kinds != want {
+			t.Errorf("problems %s with window %d in the journal, want %s; it says\n%s", kinds, window, want, text)
+		}
+		if window == 1 && report.Pending != 3 {
+			t.Errorf("%d rows are pending, want those of the first cut", report.Pending)
+		}
+	}
+}
+
 // TestVerifyClaims: what a process says of its events is proven or disproven (I7).
 func TestVerifyClaims(t *testing.T) {
 	stored, pending := fileID(1, "acme", 0, 0), fileID(2, "acme", 1, 0)
