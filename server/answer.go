@@ -87,5 +87,5 @@ func send(w http.ResponseWriter, status int, contentType []string, body []byte) 
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) // a client that is gone wants nothing
 }

@@ -144,7 +144,7 @@ func (b *dirBucket) create(ctx context.Context, name string, body Body) error {
 	temp := filepath.Join(b.root, dirTemp, strings.ToLower(rand.Text())+tempExtension)
 	// Whatever happens, the temporary name goes; if it can't, the next process
 	// sweeps it up.
-	defer func() { _ = b.fs.Remove(temp) }()
+	defer func() { _ = b.fs.Remove(temp) }() // what is left is swept by the next process
 	if err := b.writeTemp(ctx, temp, body); err != nil {
 		return fmt.Errorf("write temporary file: %w", err)
 	}
