@@ -150,6 +150,7 @@ type model struct {
 	proof   map[string]uint64 // and a frame behind the damage that can be read
 	shaking sync.Mutex
 	shaken  map[string]bool // windows of which a sync has failed, or a write that was done
+	doubted atomic.Bool     // a sync of the directory has failed: the machine is started anew
 
 	started byte // processes
 }
@@ -163,11 +164,12 @@ func windowName(incarnation string, window uint64) string {
 func (m *model) live(p *process, last bool) {
 	m.seen.Processes++
 	m.damage(p.damage)
+	m.doubted.Store(false)
 	var dead atomic.Bool
 	m.strike(p, &dead)
 	defer func() {
 		dead.Store(true)
-		if p.ending == isKilled {
+		if p.ending == isKilled && !m.doubted.Load() {
 			m.disk.Kill()
 		} else {
 			m.disk.Crash()
@@ -220,7 +222,7 @@ func (m *model) strike(p *process, dead *atomic.Bool) {
 				dead.Store(true)
 				disk.Kill()
 			case failsOnce:
-				m.lie(p, op)
+				m.lie(op)
 				return crashfs.Fail
 			case failsDone:
 				m.hide(op)
@@ -254,10 +256,10 @@ func (m *model) strike(p *process, dead *atomic.Bool) {
 //     is started anew after such an error is an assumption of the journal.
 //   - A frame that was not acknowledged may be read, flushed, and then be gone. It was
 //     the last one of its window, so whatever was acknowledged is flushed alike.
-func (m *model) lie(p *process, op crashfs.Op) {
+func (m *model) lie(op crashfs.Op) {
 	switch op.Kind {
 	case crashfs.SyncDir:
-		p.ending = losesPower
+		m.doubted.Store(true)
 	case crashfs.Sync:
 		m.hide(op)
 	}
