@@ -20,6 +20,11 @@ import (
 // more than they save. docs/performance.md has the figures.
 const compressionLevel = zstd.SpeedFastest
 
+// compressionWindow is how far back repetitions are looked for. An encoder keeps twice
+// as much from its first large page on. A larger one makes files of messages no smaller;
+// texts of which 20,000 come back would be 1.6 % smaller with the level's own 4 MiB.
+const compressionWindow = 1 << 20
+
 // pageWriter appends pages to out. All its memory is reused.
 type pageWriter struct {
 	out  []byte
@@ -37,6 +42,7 @@ func newPageWriter() (pageWriter, error) {
 	z, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(compressionLevel),
 		zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(compressionWindow),
 		zstd.WithEncoderCRC(false), // pages have their own
 		// Ids and numbers as text have no repetitions, but few characters.
 		zstd.WithAllLitEntropyCompression(true),

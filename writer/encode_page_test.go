@@ -3,6 +3,7 @@ package writer
 import (
 	"bytes"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -59,5 +60,23 @@ func TestShrinks(t *testing.T) {
 				t.Errorf("%d random bytes are compressed", n)
 			}
 		}
+	}
+}
+
+// What an encoder keeps from its first large page on is bounded by its window: it is
+// there in each process, for each encoder, to the end.
+func TestEncoderMemoryAlloc(t *testing.T) {
+	p, err := newPageWriter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := bytes.Repeat([]byte("Message undeliverable. "), pageBytes/23)
+	packed := make([]byte, 0, len(page))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	packed = p.zstd.EncodeAll(page, packed)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > (4<<20) || took < 1<<20 || len(packed) == 0 {
+		t.Errorf("the first page of %d bytes takes %d", len(page), took)
 	}
 }
