@@ -71,7 +71,7 @@ func setChecks(t *testing.T, n int) {
 // sightings count what the stories were about: a model that never meets a fault
 // proves nothing.
 type sightings struct {
-	Acknowledged, Unanswered, Refused, Processes, Faulty, Crashed, Failed, Recovered, Shed, Damaged, Quarantined, Lost int
+	Acknowledged, Unanswered, Refused, Processes, Faulty, Crashed, Failed, Recovered, Shed, Damaged, Quarantined, Lost, Hidden int
 }
 
 func (s *sightings) check(t *testing.T) {
@@ -127,6 +127,9 @@ func (s *story) run(t *testing.T, seen *sightings) []string {
 			name := windowName(id.Incarnation, id.Window)
 			m.shaking.Lock()
 			defer m.shaking.Unlock()
+			if !m.hit[name] && m.shaken[name] {
+				m.seen.Hidden++
+			}
 			return m.hit[name] || m.shaken[name]
 		}
 		m.damaged = func(incarnation string, window uint64) bool { return m.hit[windowName(incarnation, window)] }

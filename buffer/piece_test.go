@@ -45,21 +45,23 @@ func (g *gateway) memoryWindows() float64 {
 // file all the same (I3, I6).
 func TestShed(t *testing.T) {
 	files := newFakeFiles(t)
-	g := start(t, small(t, t.TempDir(), files))
-	all := g.fill(2000, 250, 6000) // 12 MB
+	cfg := small(t, t.TempDir(), files)
+	cfg.Memory = 3 << 19 // a quarter has the places of all batches, and of 500 partitions
+	g := start(t, cfg)
+	all := g.fill(3000, 500, 4000) // 12 MB
 	if n := g.memoryWindows(); n != 0 {
 		t.Errorf("%v windows ended for want of memory", n)
 	}
-	if n := testutil.ToFloat64(g.metrics.Shed); n < 1333 {
-		t.Errorf("%v batches were let go of 2000, of which a twelfth fits the memory", n)
+	if n := testutil.ToFloat64(g.metrics.Shed); n < 2000 {
+		t.Errorf("%v batches were let go of 3000, of which an eighth fits the memory", n)
 	}
 	g.finish()
 	once(t, files, all...)
 	if n := testutil.ToFloat64(g.metrics.FlushFailures); n != 0 {
 		t.Errorf("%v flushes have failed", n)
 	}
-	if n, _ := files.count(); n != 250 {
-		t.Errorf("%d files of 250 tenants with an hour each", n)
+	if n, _ := files.count(); n != 500 {
+		t.Errorf("%d files of 500 tenants with an hour each", n)
 	}
 	if n := g.budget.used.Load(); n != 0 {
 		t.Errorf("I6: %d bytes are taken in the end", n)
