@@ -82,8 +82,17 @@ func (b wholeBody) ReadAt(p []byte, off int64) (int, error) {
 	if err == io.EOF && off+int64(n) < b.Size() {
 		err = io.ErrUnexpectedEOF
 	}
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
 	return n, err
 }
+
+// bodyError says that it was the body which could not be read, and not the bucket.
+type bodyError struct{ cause error }
+
+func (e *bodyError) Error() string { return fmt.Sprintf("read what is to be put: %v", e.cause) }
+func (e *bodyError) Unwrap() error { return e.cause }
 
 var (
 	// ErrNotFound is returned when there is no object under a key.

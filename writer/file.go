@@ -217,7 +217,7 @@ func (f *Output) infoLocked() Info {
 }
 
 // Put returns nil only when the file is durable in the bucket, by this call or
-// before. It tries until ctx ends.
+// before. It tries until ctx ends, unless the file can't be read any more.
 func (f *Output) Put(ctx context.Context) error {
 	c, rows, err := f.finished()
 	if c == nil {

@@ -1,7 +1,7 @@
 package writer
 
-// This file puts an object for ever: it retries whatever fails until the object
-// is there or the process ends.
+// This file puts an object for ever: it retries whatever the bucket says until the
+// object is there or the process ends.
 
 import (
 	"context"
@@ -54,9 +54,10 @@ func NewPutter(b Bucket, inFlight int, log *slog.Logger, m *PutMetrics) *Putter 
 }
 
 // Put returns nil once an object is durable under key, and an error only when ctx
-// ends. It retries every other error, those that look final too: credentials are
-// renewed and buckets come back. The outcome of a failed attempt is unknown, so the
-// retry has the same key and the same bytes, and nothing is cleaned up after it.
+// ends, or body can't be read: whoever has the rows makes another. It retries every
+// error of the bucket, those that look final too: credentials are renewed and buckets
+// come back. The outcome of a failed attempt is unknown, so the retry has the same key
+// and the same bytes, and nothing is cleaned up after it.
 func (p *Putter) Put(ctx context.Context, key string, body Body) error {
 	var failing Kind // how the last attempt failed
 	for attempt := 0; ; attempt++ {
@@ -67,6 +68,12 @@ func (p *Putter) Put(ctx context.Context, key string, body Body) error {
 				p.waits.works(failing)
 			}
 			return nil
+		}
+		if unreadable := (*bodyError)(nil); errors.As(err, &unreadable) {
+			if failing != "" {
+				p.trouble.ended(false)
+			}
+			return err
 		}
 		if ctx.Err() == nil {
 			p.trouble.failed(key, err, failing == "")
@@ -164,6 +171,9 @@ func Kinds() []Kind {
 func KindOf(err error) Kind {
 	if err == nil {
 		return KindStored
+	}
+	if unreadable := (*bodyError)(nil); errors.As(err, &unreadable) {
+		return KindDisk
 	}
 	if errors.Is(err, errStalled) {
 		return KindTimeout // also when an answer had begun

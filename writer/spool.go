@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -76,7 +77,7 @@ type body struct {
 	memory []byte // all of it, unless it has a name
 	name   string // of its file in the folder
 	file   File   // open while it is appended to
-	size   int64  // of the file
+	sums   blockSums
 }
 
 // append adds a copy of the parts. After an error the body is only good to be
@@ -109,12 +110,17 @@ func (b *body) append(parts ...[]byte) error {
 	return nil
 }
 
-func (b *body) length() int64 { return b.size + int64(len(b.memory)) }
+func (b *body) length() int64 { return b.sums.size + int64(len(b.memory)) }
 
 // spill moves the body from memory to a file.
 func (b *body) spill() error {
 	name := filepath.Join(b.spool.folder, fmt.Sprintf("%016x%s", b.spool.names.Add(1), spoolExtension))
 	file, err := b.spool.fs.Create(name)
+	if errors.Is(err, fs.ErrNotExist) { // somebody has tidied up, and there is nothing in it to be missed
+		if err = b.spool.fs.MkdirAll(b.spool.folder); err == nil {
+			file, err = b.spool.fs.Create(name)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("create spool file: %w", err)
 	}
@@ -127,7 +133,7 @@ func (b *body) spill() error {
 
 func (b *body) write(p []byte) error {
 	n, err := b.file.Write(p)
-	b.size += int64(n)
+	b.sums.add(p[:n])
 	b.spool.metrics.spoolBytes.Add(float64(n))
 	if err != nil {
 		return fmt.Errorf("write spool file: %w", err)
@@ -161,11 +167,11 @@ func (b *body) discard() error {
 		return err
 	}
 	b.spool.metrics.spoolFiles.Dec()
-	b.spool.metrics.spoolBytes.Sub(float64(b.size))
+	b.spool.metrics.spoolBytes.Sub(float64(b.sums.size))
 	if e := b.spool.fs.Remove(b.name); e != nil {
 		err = errors.Join(err, fmt.Errorf("remove spool file: %w", e))
 	}
-	b.name, b.size = "", 0
+	b.name, b.sums = "", blockSums{}
 	return err
 }
 
@@ -179,7 +185,7 @@ func (b *body) content() content {
 	if b.name == "" {
 		return memoryContent{bytes.NewReader(b.memory)}
 	}
-	return &spooledContent{fs: b.spool.fs, name: b.name, size: b.size}
+	return &spooledContent{fs: b.spool.fs, name: b.name, sums: b.sums}
 }
 
 type memoryContent struct{ *bytes.Reader }
@@ -191,7 +197,7 @@ func (memoryContent) Close() error { return nil }
 type spooledContent struct {
 	fs   FS
 	name string
-	size int64
+	sums blockSums // nothing is added any more
 
 	mu struct {
 		sync.Mutex
@@ -199,14 +205,14 @@ type spooledContent struct {
 	}
 }
 
-func (c *spooledContent) Size() int64 { return c.size }
+func (c *spooledContent) Size() int64 { return c.sums.size }
 
 func (c *spooledContent) ReadAt(p []byte, off int64) (int, error) {
 	file, err := c.open()
 	if err != nil {
 		return 0, err
 	}
-	return file.ReadAt(p, off)
+	return c.sums.readAt(file, p, off)
 }
 
 func (c *spooledContent) open() (File, error) {

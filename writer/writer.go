@@ -24,7 +24,7 @@ type Config struct {
 	SpoolDir string // a folder of the writer's own, emptied by New
 
 	// Putter makes a body durable in the bucket under a key. It retries until ctx
-	// ends.
+	// ends, unless the body can't be read.
 	Putter interface {
 		Put(ctx context.Context, key string, body Body) error
 	}
