@@ -174,8 +174,8 @@ func (o *order) sync(c call) {
 
 // durable expects a name, and those of the folders that it is in, to have been synced
 // since they were made.
-func (o *order) durable(path string, c call) {
-	for ; path != "/" && path != "."; path = filepath.Dir(path) {
+func (o *order) durable(name string, c call) {
+	for path := name; path != "/" && path != "."; path = filepath.Dir(path) {
 		when, is := o.made[path]
 		if !is {
 			continue
@@ -184,8 +184,11 @@ func (o *order) durable(path string, c call) {
 			o.t.Errorf("the name %s is not durable, at %s", path, c.line)
 			return
 		}
-		if !strings.HasSuffix(path, ".journal") {
-			delete(o.made, path)
+		if strings.HasSuffix(path, ".journal") {
+			continue
+		}
+		delete(o.made, path)
+		if path != name {
 			o.folders++
 		}
 	}

@@ -29,7 +29,7 @@
 //	E2E_DAMAGES=n      journals that are spoilt (1; 30)
 //	E2E_FULL_DISKS=n   disks filled at once (2; 30)
 //	E2E_OOMS=n         ends for want of memory (2; 20)
-//	E2E_MIXES=n        gateways that are killed while everything happens to the store (2; 50)
+//	E2E_MIXES=n        gateways that are killed while everything happens to the store (2; 150)
 //	E2E_RATE=n         events a second that the ledger client sends at most (20000)
 //	E2E_STOPS=n        stops that are cut short (12)
 //	E2E_ROLLS=n        replacements of all replicas by another version (2)

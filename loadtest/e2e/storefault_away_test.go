@@ -109,7 +109,7 @@ func TestStoreFrozen(t *testing.T) {
 		}
 		before, frozen := l.accepted(), time.Now()
 		s.await("events are accepted while the store is frozen", flushWithin, func() bool {
-			return l.accepted() > before+1000 && time.Since(frozen) > time.Duration(many(1, 45))*time.Second
+			return l.accepted() > before+1000 && time.Since(frozen) > time.Duration(many(2, 45))*time.Second
 		})
 		if err := store.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)

@@ -17,9 +17,9 @@ func TestDelayedPuts(t *testing.T) {
 		s := newSite(t, faultyEnv...)
 		p, l := s.delay()
 		before := s.sums()
-		for _, status := range p.Land() {
-			if status != http.StatusPreconditionFailed {
-				t.Errorf("a delayed put is answered %d, want 412", status)
+		for _, r := range p.Land() {
+			if r.Status != http.StatusPreconditionFailed {
+				t.Errorf("a delayed put is answered %d, want 412", r.Status)
 			}
 		}
 		s.sameObjects(before)
@@ -30,9 +30,9 @@ func TestDelayedPuts(t *testing.T) {
 		s := newSite(t, append(faultyEnv, "PARQUAY_S3_CONDITIONAL=false")...)
 		p, l := s.delay()
 		before := s.sums()
-		for _, status := range p.Land() {
-			if status != http.StatusOK {
-				t.Errorf("a delayed put is answered %d: it should have replaced its object", status)
+		for _, r := range p.Land() {
+			if r.Status != http.StatusOK {
+				t.Errorf("a delayed put is answered %d: it should have replaced its object", r.Status)
 			}
 		}
 		s.sameObjects(before) // the same bytes, since the retry had them from the same file
@@ -94,9 +94,9 @@ func TestDelayedPutsOfTheDead(t *testing.T) {
 }
 
 // count adds up the store's answers to delayed puts.
-func count(statuses []int, taken, refused *int) {
-	for _, status := range statuses {
-		switch status {
+func count(landed []storefault.Request, taken, refused *int) {
+	for _, r := range landed {
+		switch r.Status {
 		case http.StatusOK:
 			*taken++
 		case http.StatusPreconditionFailed:

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,19 +19,19 @@ import (
 // that are killed meanwhile.
 func TestStoreMix(t *testing.T) {
 	t.Parallel()
-	modes := []string{"true", "false"}
-	if !full() {
-		modes = modes[rand.IntN(2):][:1]
-	}
-	for _, conditional := range modes {
+	for _, conditional := range []string{"true", "false"} {
 		t.Run("conditional="+conditional, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, append(faultyEnv, "PARQUAY_S3_CONDITIONAL="+conditional)...)
 			store, p := s.useFaultyStore()
 			r := rand.New(rand.NewPCG(uint64(s.seed), 0))
 			l := s.steady()
-			for range number(t, "E2E_MIXES", many(2, 50)) {
+			var met []storefault.Verdict
+			for range number(t, "E2E_MIXES", many(2, 150)) {
 				s.start()
+				if met == nil {
+					met = s.meetAll(r, p)
+				}
 				s.spoil(r, store, p, 3+r.IntN(many(3, 10)))
 				s.kill()
 			}
@@ -41,11 +42,16 @@ func TestStoreMix(t *testing.T) {
 			before := s.sums()
 			landed := p.Land()
 			s.Logf("%d puts land when all is over", len(landed))
-			if conditional == "true" && !slices.Contains(landed, http.StatusOK) { // else one was insisted upon: of the same rows
-				s.sameObjects(before)
+			if conditional == "true" {
+				s.sameObjects(before, s.insisted(landed)...)
 			}
 			s.check(l)
-			if n := len(p.Faults()); full() && n < len(evils) {
+			for _, do := range met {
+				if p.Count(do) == 0 {
+					t.Errorf("it has never happened: %s", do)
+				}
+			}
+			if n := len(p.Faults()); n < len(evils) {
 				t.Errorf("only %d kinds of faults have happened", n)
 			}
 		})
@@ -83,6 +89,42 @@ var evils = []func(r *rand.Rand) storefault.Verdict{
 }
 
 const evilsOfAll = 7
+
+// meetAll has the next puts of files meet every fault once, in any order, and all others
+// pass. It returns the faults.
+func (s *site) meetAll(r *rand.Rand, p *storefault.Proxy) (met []storefault.Verdict) {
+	s.Helper()
+	var rules []storefault.Rule
+	want := map[string]int{} // some have the same name
+	for _, n := range r.Perm(len(evils)) {
+		do := evils[n](r)
+		rules = append(rules, storefault.Rule{Method: http.MethodPut, Key: files, Times: 1, Do: do})
+		want[do.String()]++
+		met = append(met, do)
+	}
+	p.Set(rules...)
+	s.await("every fault happens once", flushWithin, func() bool {
+		return !slices.ContainsFunc(met, func(do storefault.Verdict) bool { return p.Count(do) < want[do.String()] })
+	})
+	p.Break()
+	return met
+}
+
+// insisted is the objects that late puts have replaced. Only those can that were sent
+// without a condition, when the store had contradicted itself: they have the same rows.
+func (s *site) insisted(landed []storefault.Request) (objects []string) {
+	s.Helper()
+	for _, r := range landed {
+		if r.Status != http.StatusOK {
+			continue
+		}
+		if r.Conditional {
+			s.Errorf("a late put was stored over another: %s", r.Key)
+		}
+		objects = append(objects, strings.SplitN(r.Key, "/", 3)[2]) // without the bucket and the prefix
+	}
+	return objects
+}
 
 // spoil changes what the store does, some times, and then leaves it so.
 func (s *site) spoil(r *rand.Rand, store *process.Store, p *storefault.Proxy, times int) {

@@ -53,7 +53,7 @@ func TestStoreStorms(t *testing.T) {
 	aside := filepath.Join(filepath.Dir(store.Objects()), ".aside")
 	first := 0
 	s.weather(p, l, "a bucket that is not there", // and this is the store's own answer
-		func() { first = len(p.Log()); s.rename(store.Objects(), aside) },
+		func() { s.quietly(p, func() { s.rename(store.Objects(), aside) }); first = len(p.Log()) },
 		func() { s.backOff(p, first); s.rename(aside, store.Objects()) }, "missing")
 	s.withinMemory()
 	if !s.gateway.Said("puts into the bucket work again") {
@@ -63,6 +63,16 @@ func TestStoreStorms(t *testing.T) {
 	if most := p.MostInFlight(); most > putsInFlight {
 		t.Errorf("%d puts were in flight at once, %d may be", most, putsInFlight)
 	}
+}
+
+// quietly does something while no put is under way. The store makes the folders that one
+// needs, and with them a bucket that was moved away: it takes everything again then.
+func (s *site) quietly(p *storefault.Proxy, act func()) {
+	s.Helper()
+	p.Set(puts(0, storefault.Answer(http.StatusServiceUnavailable, "SlowDown")))
+	s.await("no put is under way", flushWithin, func() bool { return p.InFlight() == 0 })
+	act()
+	p.Set()
 }
 
 func (s *site) rename(from, to string) {
@@ -82,7 +92,7 @@ func (s *site) weather(p *storefault.Proxy, l *load, name string, begin, end fun
 		failed[o] = s.attempts(o)
 	}
 	begin()
-	lasts := time.Now().Add(time.Duration(many(1, 30)) * time.Second)
+	lasts := time.Now().Add(time.Duration(many(2, 30)) * time.Second)
 	s.await(name+": puts fail, and events are accepted", flushWithin, func() bool {
 		all := true
 		for _, o := range outcomes {
@@ -152,8 +162,7 @@ func TestPutsInFlight(t *testing.T) {
 	for i, who := range list {
 		loads = append(loads, s.as(who, uint32(i)))
 	}
-	exact := true
-	for range many(1, 20) {
+	for range many(2, 20) {
 		s.start()
 		for range 2 { // with each, fewer puts are first ones, which a quarter is kept for
 			s.await("as many puts are under way as may be", flushWithin, func() bool {
@@ -162,10 +171,9 @@ func TestPutsInFlight(t *testing.T) {
 			p.Break()
 		}
 		s.withinMemory()
-		exact = exact && s.attempts("timeout") == 0 // of what its client gives up the proxy hears late
-		s.kill()                                    // else the last of them may wait for some time
+		s.kill() // else the last of them may wait for some time
 	}
-	if most := p.MostInFlight(); most < putsInFlight || exact && most > putsInFlight {
+	if most := p.MostInFlight(); most != putsInFlight {
 		t.Errorf("%d puts were in flight at once, %d may be", most, putsInFlight)
 	}
 	p.Set()

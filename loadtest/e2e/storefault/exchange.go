@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -145,8 +146,9 @@ func (e *exchange) raw(content []byte) {
 // silence reads whatever comes until the client or the proxy ends, or until Break.
 func (e *exchange) silence() {
 	broken := e.proxy.broken()
-	e.proxy.note(e)
 	c, buffered := e.hijack()
+	defer e.proxy.hush(e, c)()
+	e.proxy.note(e)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -160,4 +162,19 @@ func (e *exchange) silence() {
 	}
 	c.Close()
 	<-over
+}
+
+// gone says whether the other end of a connection is closed, which who reads from it may
+// not have been told yet, and all that it had sent is read.
+func gone(c *net.TCPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var closed bool
+	err = raw.Control(func(fd uintptr) { // Read would wait for who reads
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		closed = n == 0 && err == nil || err == syscall.ECONNRESET
+	})
+	return err != nil || closed
 }

@@ -40,6 +40,7 @@ type Proxy struct {
 		rules    []*armed
 		log      []Request
 		held     []*exchange
+		silent   map[*exchange]*net.TCPConn
 		inFlight int // puts
 		most     int
 		patient  chan struct{} // closed when silence ends
@@ -48,11 +49,12 @@ type Proxy struct {
 
 // Request is what became of a request.
 type Request struct {
-	Method  string
-	Key     string // the path, bucket included
-	Verdict string // the name of the rule's verdict
-	Status  int    // what the store answered; 0 if it was not asked, or did not answer
-	At      time.Time
+	Method      string
+	Key         string // the path, bucket included
+	Conditional bool   // it may not replace an object
+	Verdict     string // the name of the rule's verdict
+	Status      int    // what the store answered; 0 if it was not asked, or did not answer
+	At          time.Time
 }
 
 // Start runs a proxy before the store at a URL, on a free port. It passes everything
@@ -73,6 +75,7 @@ func Start(target string, seed uint64) (*Proxy, error) {
 	}
 	p.mu.random = rand.New(rand.NewPCG(seed, 0))
 	p.mu.patient = make(chan struct{})
+	p.mu.silent = map[*exchange]*net.TCPConn{}
 	p.server = &http.Server{
 		Handler: http.HandlerFunc(p.serve),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -176,6 +179,14 @@ func (p *Proxy) MostInFlight() int {
 	return p.mu.most
 }
 
+// InFlight is how many puts are under way now. After [Proxy.Set] those are over, once it
+// was 0, that went by the rules before.
+func (p *Proxy) InFlight() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.inFlight
+}
+
 // Held is how many requests are held back at the moment.
 func (p *Proxy) Held() int {
 	p.mu.Lock()
@@ -184,25 +195,23 @@ func (p *Proxy) Held() int {
 }
 
 // Land applies the requests that are held back, in the order in which they came, and
-// returns the store's answers to them; 0 stands for none.
-func (p *Proxy) Land() []int {
+// returns what became of them.
+func (p *Proxy) Land() (landed []Request) {
 	p.mu.Lock()
 	held := p.mu.held
 	p.mu.held = nil
 	p.mu.Unlock()
-	var statuses []int
 	for _, e := range held {
-		statuses = append(statuses, p.land(e))
+		landed = append(landed, p.land(e))
 	}
-	return statuses
+	return landed
 }
 
 // land applies a request whose client is gone.
-func (p *Proxy) land(e *exchange) int {
+func (p *Proxy) land(e *exchange) Request {
 	_, _ = e.apply(context.Background(), e.body) // the log has what came of it
 	e.verdict = landed
-	p.note(e)
-	return e.status
+	return p.note(e)
 }
 
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
@@ -211,10 +220,10 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.work.Done()
 	e := &exchange{proxy: p, w: w, r: r}
-	verdict := p.judge(r)
-	e.verdict = verdict.name
 	p.enter(e)
 	defer p.leave(e) // where the client went before it was answered
+	verdict := p.judge(r)
+	e.verdict = verdict.name
 	verdict.act(e)
 }
 
@@ -228,13 +237,19 @@ func (p *Proxy) join() bool {
 	return !p.mu.closed
 }
 
-// enter counts a put.
+// enter counts a put. A client that gives one up may begin the next before the proxy
+// has heard of that: the silent ones are looked at, whose clients do so.
 func (p *Proxy) enter(e *exchange) {
 	if e.r.Method != http.MethodPut {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for other, c := range p.mu.silent {
+		if gone(c) {
+			p.leaveLocked(other)
+		}
+	}
 	e.counted = true
 	p.mu.inFlight++
 	p.mu.most = max(p.mu.most, p.mu.inFlight)
@@ -245,19 +260,38 @@ func (p *Proxy) enter(e *exchange) {
 func (p *Proxy) leave(e *exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.leaveLocked(e)
+}
+
+func (p *Proxy) leaveLocked(e *exchange) {
 	if e.counted {
 		e.counted = false
 		p.mu.inFlight--
 	}
 }
 
-// note logs what became of a request, before its client can know.
-func (p *Proxy) note(e *exchange) {
+// hush has a connection's client looked for as long as it is silent.
+func (p *Proxy) hush(e *exchange, c *net.TCPConn) (over func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.log = append(p.mu.log, Request{
-		Method: e.r.Method, Key: strings.TrimPrefix(e.r.URL.Path, "/"), Verdict: e.verdict, Status: e.status, At: time.Now(),
-	})
+	p.mu.silent[e] = c
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.mu.silent, e)
+	}
+}
+
+// note logs what became of a request, before its client can know.
+func (p *Proxy) note(e *exchange) Request {
+	r := Request{
+		Method: e.r.Method, Key: strings.TrimPrefix(e.r.URL.Path, "/"), Conditional: e.r.Header.Get("If-None-Match") != "",
+		Verdict: e.verdict, Status: e.status, At: time.Now(),
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.log = append(p.mu.log, r)
+	return r
 }
 
 // hold keeps a request for Land, or for a moment that comes by itself.

@@ -2,6 +2,7 @@ package storefault
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -127,7 +128,7 @@ func TestHold(t *testing.T) {
 	if _, _, err := put(t, p, "a", "retry"); err != nil {
 		t.Error(err)
 	}
-	if got := p.Land(); len(got) != 1 || got[0] != 200 || p.Held() != 0 {
+	if got := p.Land(); len(got) != 1 || got[0].Status != 200 || p.Held() != 0 {
 		t.Errorf("landed with %v, %d are still held", got, p.Held())
 	}
 	p.Set(Rule{Times: 1, Do: Hold(time.Millisecond)})
@@ -312,5 +313,35 @@ func TestInFlight(t *testing.T) {
 	clients.Wait()
 	if n := p.MostInFlight(); n < 2 || n > 5 {
 		t.Errorf("%d in flight of 5", n)
+	}
+}
+
+// A put that its client has given up is none in flight when the next one comes, however
+// soon that is.
+func TestInFlightGivenUp(t *testing.T) {
+	_, p := between(t)
+	p.Set(Rule{Do: Silent()})
+	transport := &http.Transport{DisableKeepAlives: true}
+	for n := range 300 {
+		ctx, giveUp := context.WithCancel(t.Context())
+		heard := make(chan struct{})
+		go func() {
+			defer close(heard)
+			for p.Count(Silent()) <= n {
+				time.Sleep(50 * time.Microsecond)
+			}
+			giveUp()
+		}()
+		request, err := http.NewRequestWithContext(ctx, http.MethodPut, p.URL()+"/bucket/a", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := transport.RoundTrip(request); err == nil {
+			t.Fatal("silence was answered")
+		}
+		<-heard
+	}
+	if n := p.MostInFlight(); n != 1 {
+		t.Errorf("%d in flight of 1", n)
 	}
 }
