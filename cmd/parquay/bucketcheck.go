@@ -39,20 +39,23 @@ type bucketCheck struct {
 	log     *slog.Logger
 	pending prometheus.Gauge
 	passed  chan struct{} // closed when puts may begin
-	failed  chan error    // why no put of this process can succeed any more
+	failed  chan error    // why no put of this process will succeed any more
+
+	// journalFailed is set before the first put.
+	journalFailed func() bool
 }
 
-// watchedBucket tells when it was said by the bucket that it takes nothing more.
+// watchedBucket tells when there is no use in asking the bucket any more.
 type watchedBucket struct {
 	writer.Bucket
-	failed chan<- error
+	check *bucketCheck
 }
 
 func (b watchedBucket) Put(ctx context.Context, key string, body writer.Body) error {
 	err := b.Bucket.Put(ctx, key, body)
-	if errors.Is(err, writer.ErrBucketFailed) {
+	if b.check.final(err) {
 		select {
-		case b.failed <- err:
+		case b.check.failed <- err:
 		default: // it was told
 		}
 	}
@@ -66,18 +69,19 @@ func openBucketCheck(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.
 	if err != nil {
 		return nil, err
 	}
-	failed := make(chan error, 1)
 	c := &bucketCheck{
 		bucket: bucket,
-		putter: writer.NewPutter(watchedBucket{failpointBucket(bucket), failed}, putsInFlight, log, writer.NewPutMetrics(r)),
 		log:    log,
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "parquay_bucket_check_pending",
 			Help: "1 while the bucket has not been checked since the start, because it does not answer: no file is put; else 0.",
 		}),
 		passed: make(chan struct{}),
-		failed: failed,
+		failed: make(chan error, 1),
+
+		journalFailed: func() bool { return false },
 	}
+	c.putter = writer.NewPutter(watchedBucket{failpointBucket(bucket), c}, putsInFlight, log, writer.NewPutMetrics(r))
 	r.MustRegister(c.pending)
 	if !s.CheckBucket {
 		close(c.passed)
@@ -85,7 +89,7 @@ func openBucketCheck(ctx context.Context, s Settings, fsys vfs.FS, r prometheus.
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstCheck)
 	defer cancel()
-	if err := c.try(ctx); final(err) {
+	if err := c.try(ctx); c.final(err) {
 		return nil, err
 	} else if err != nil {
 		c.pending.Set(1)
@@ -105,8 +109,8 @@ func (c *bucketCheck) Put(ctx context.Context, key string, body writer.Body) err
 }
 
 // run goes on with a check that could not be made at the start, and then waits until
-// ctx ends. It returns early, with why, when the bucket is unfit, or takes nothing more
-// from this process: the next one may fare better, and has the journal.
+// ctx ends. It returns early, with why, when the bucket is unfit, or will take nothing
+// more from this process: the next one may fare better, and has the journal.
 func (c *bucketCheck) run(ctx context.Context) error {
 	if err := c.awaitPassed(ctx); err != nil {
 		return err
@@ -131,7 +135,7 @@ func (c *bucketCheck) awaitPassed(ctx context.Context) error {
 		}
 		err := c.try(ctx)
 		switch {
-		case final(err):
+		case c.final(err):
 			return err
 		case err == nil:
 			c.pending.Set(0)
@@ -143,9 +147,12 @@ func (c *bucketCheck) awaitPassed(ctx context.Context) error {
 	}
 }
 
-// final says that it makes no sense to ask the bucket again.
-func final(err error) bool {
-	return errors.Is(err, errUnfit) || errors.Is(err, writer.ErrBucketFailed)
+// final says that it makes no sense to ask the bucket again. A disk that can't be written
+// may be mended while events are accepted. Not so where the journal has failed: it is the
+// same disk as a rule, mended when nobody uses it, and the journal has what is not put.
+func (c *bucketCheck) final(err error) bool {
+	return errors.Is(err, errUnfit) || errors.Is(err, writer.ErrBucketFailed) ||
+		errors.Is(err, writer.ErrBucketUnwritable) && c.journalFailed()
 }
 
 // try checks the bucket. An error that is not final says that it could not be asked.

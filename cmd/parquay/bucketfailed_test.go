@@ -1,9 +1,10 @@
-// Tests of a bucket in a directory whose sync has failed.
+// Tests of a bucket in a directory whose disk fails.
 
 package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -65,15 +67,96 @@ func TestGatewayEndsWithItsBucket(t *testing.T) {
 				t.Errorf("it ended with %v, want %v", err, test.want)
 			}
 
-			next := openTest(t, dir, vfs.OS{})
-			signals := make(chan os.Signal, 1)
-			signals <- syscall.SIGTERM
-			if err := next.run(t.Context(), signals, nil); err != nil {
-				t.Error(err)
-			}
-			if files, err := filepath.Glob(filepath.Join(dir, "bucket/events/*/*/*/*.parquet")); err != nil || len(files) != 1 {
-				t.Errorf("files: %v (%v), want the one of the event that was answered", files, err)
-			}
+			deliveredByTheNext(t, dir)
 		})
+	}
+}
+
+// unwritableBucketFS is a failingFS in which no file of the bucket can be made while
+// refuse is set.
+type unwritableBucketFS struct {
+	failingFS
+	refuse atomic.Pointer[error]
+	asked  atomic.Int64 // how often since
+}
+
+func (f *unwritableBucketFS) Create(name string) (vfs.File, error) {
+	if err := f.refuse.Load(); err != nil && strings.Contains(name, "/bucket/") {
+		f.asked.Add(1)
+		return nil, &fs.PathError{Op: "open", Path: name, Err: *err}
+	}
+	return f.failingFS.Create(name)
+}
+
+// A disk that takes no files ends a process whose journal has failed, which would wait
+// for it for ever: the next one has the journal.
+func TestGatewayEndsWithItsDisk(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, refusal := range []error{syscall.EROFS, syscall.EIO} {
+		for _, unchecked := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, unchecked %t", refusal, unchecked), func(t *testing.T) {
+				dir, fsys := t.TempDir(), &unwritableBucketFS{}
+				if unchecked { // the check at the start was refused already
+					fsys.refuse.Store(&refusal)
+				}
+				g := openTest(t, dir, fsys, "PARQUAY_FLUSH_INTERVAL", "1h", "PARQUAY_SHUTDOWN", "1s")
+				events := "http://" + g.server.Addr().String() + "/v1/events"
+				_, ended := running(t, g)
+				if status, text := request(t, "POST", events, `{"type":"message.sent"}`); status != 202 {
+					t.Fatalf("%d %s", status, text)
+				}
+				fsys.refuse.Store(&refusal)
+				fsys.fail.Store(true)
+				if status, text := request(t, "POST", events, `{"type":"message.sent"}`); status != 503 {
+					t.Fatalf("an event that was not synced was answered %d %s", status, text)
+				}
+				select {
+				case err := <-ended:
+					if !errors.Is(err, errJournal) || !errors.Is(err, writer.ErrBucketUnwritable) {
+						t.Errorf("it ended with %v", err)
+					}
+				case <-time.After(time.Minute):
+					t.Fatal("it does not end")
+				}
+				deliveredByTheNext(t, dir)
+			})
+		}
+	}
+}
+
+// While the journal works, a disk that takes no files is an outage of the bucket: events
+// are accepted, and put when it has been mended.
+func TestGatewayOutlastsItsBucketsDisk(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var refusal error = syscall.EROFS
+	dir, fsys := t.TempDir(), &unwritableBucketFS{}
+	g := openTest(t, dir, fsys, "PARQUAY_FLUSH_INTERVAL", "1s")
+	stop, _ := running(t, g)
+	fsys.refuse.Store(&refusal)
+	if status, text := request(t, "POST", "http://"+g.server.Addr().String()+"/v1/events", `{"type":"message.sent"}`); status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+	until(t, "the bucket to be asked again", func() bool { return fsys.asked.Load() > 2 })
+	fsys.refuse.Store(nil)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "bucket/events/*/*/*/*.parquet"))
+	if err != nil || len(files) != 1 {
+		t.Errorf("files: %v (%v), want the one of the event that was answered", files, err)
+	}
+}
+
+// deliveredByTheNext says that the next process has one file of events to put.
+func deliveredByTheNext(t *testing.T, dir string) {
+	t.Helper()
+	next := openTest(t, dir, vfs.OS{})
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGTERM
+	if err := next.run(t.Context(), signals, nil); err != nil {
+		t.Error(err)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "bucket/events/*/*/*/*.parquet")); err != nil || len(files) != 1 {
+		t.Errorf("files: %v (%v), want the one of the event that was answered", files, err)
 	}
 }

@@ -63,6 +63,7 @@ func openPipeline(ctx context.Context, s Settings, tables []*schema.Table, fsys 
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
+	check.journalFailed = func() bool { return errors.Is(b.Ready(), buffer.ErrFailed) }
 	return &pipeline{incarnation: incarnation, buffer: b, check: check}, nil
 }
 
