@@ -4,8 +4,6 @@ package writer
 // footers are in. A small file has some forty of them, and finding their fields by
 // reflection takes as long as compressing its pages.
 
-import "encoding/binary"
-
 // The types of fields and of lists' elements.
 const (
 	thriftTrue   = 1
@@ -71,13 +69,26 @@ func (c *compact) list(number, n, kind int) {
 		return
 	}
 	c.b = append(c.b, byte(0xf0|kind))
-	c.b = binary.AppendUvarint(c.b, uint64(n))
+	c.uvarint(uint64(n))
 }
 
-func (c *compact) zigzag(v int64) {
-	c.b = binary.AppendUvarint(c.b, uint64(v)<<1^uint64(v>>63))
+// uvarint is binary.AppendUvarint, but that it writes the address of b only when that
+// changes: while the garbage collector runs, the write is not free.
+func (c *compact) uvarint(v uint64) {
+	for ; v >= 0x80; v >>= 7 {
+		c.b = append(c.b, byte(v)|0x80)
+	}
+	c.b = append(c.b, byte(v))
 }
 
-func (c *compact) bytes(v []byte) { c.b = append(binary.AppendUvarint(c.b, uint64(len(v))), v...) }
+func (c *compact) zigzag(v int64) { c.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }
 
-func (c *compact) string(v string) { c.b = append(binary.AppendUvarint(c.b, uint64(len(v))), v...) }
+func (c *compact) bytes(v []byte) {
+	c.uvarint(uint64(len(v)))
+	c.b = append(c.b, v...)
+}
+
+func (c *compact) string(v string) {
+	c.uvarint(uint64(len(v)))
+	c.b = append(c.b, v...)
+}

@@ -17,12 +17,16 @@ const maxDepth = 16
 // more, and all numbers are 0.
 type compactReader struct {
 	b     []byte
+	at    int // what is before it has been read
 	depth int
 	err   error
 }
 
+// rest is what follows.
+func (r *compactReader) rest() []byte { return r.b[r.at:] }
+
 func (r *compactReader) fail() {
-	r.b, r.err = nil, errCompact
+	r.at, r.err = len(r.b), errCompact
 }
 
 // structure reads a structure, whose fields visit must read or skip.
@@ -55,31 +59,38 @@ func (r *compactReader) int(kind int) int64 {
 // bytes reads a field's or an element's text, which is valid as long as b.
 func (r *compactReader) bytes(kind int) []byte {
 	n := r.uvarint()
-	if kind != thriftBinary || n > uint64(len(r.b)) {
+	if kind != thriftBinary || n > uint64(len(r.b)-r.at) {
 		r.fail()
 		return nil
 	}
-	v := r.b[:n]
-	r.b = r.b[n:]
-	return v
+	from := r.at
+	r.at += int(n)
+	return r.b[from:r.at]
 }
 
 // list reads a field that is a list; visit must read or skip each element.
 func (r *compactReader) list(kind int, visit func(i, kind int)) {
-	head := int(r.byte())
-	n := uint64(head >> 4)
-	if n == 15 {
-		n = r.uvarint()
-	}
-	if kind != thriftList || n > uint64(len(r.b)) {
-		r.fail()
-	}
-	for i := 0; r.err == nil && i < int(n); i++ {
-		visit(i, head&15)
+	n, element := r.length(kind)
+	for i := 0; r.err == nil && i < n; i++ {
+		visit(i, element)
 	}
 }
 
-// skip reads a field or an element that nobody asks for.
+// length reads how many elements a list has and of what kind.
+func (r *compactReader) length(kind int) (n, element int) {
+	head := int(r.byte())
+	length := uint64(head >> 4)
+	if length == 15 {
+		length = r.uvarint()
+	}
+	if kind != thriftList || length > uint64(len(r.b)-r.at) {
+		r.fail()
+		return 0, 0
+	}
+	return int(length), head & 15
+}
+
+// skip reads a field or an element that nobody asks for, which most of a footer is.
 func (r *compactReader) skip(kind int) {
 	switch kind {
 	case thriftTrue, thriftFalse: // the kind is the value
@@ -88,9 +99,21 @@ func (r *compactReader) skip(kind int) {
 	case thriftBinary:
 		r.bytes(kind)
 	case thriftList:
-		r.list(kind, func(_, kind int) { r.skip(kind) })
+		n, element := r.length(kind)
+		for i := 0; r.err == nil && i < n; i++ {
+			r.skip(element)
+		}
 	case thriftStruct:
-		r.structure(func(_, kind int) { r.skip(kind) })
+		if r.depth++; r.depth > maxDepth {
+			r.fail()
+		}
+		for head := r.byte(); head != 0; head = r.byte() {
+			if head>>4 == 0 {
+				r.uvarint()
+			}
+			r.skip(int(head & 15))
+		}
+		r.depth--
 	default:
 		r.fail()
 	}
@@ -106,22 +129,26 @@ func (r *compactReader) in(kind int, visit func(number, kind int)) {
 }
 
 func (r *compactReader) byte() byte {
-	if len(r.b) == 0 {
+	if r.at >= len(r.b) {
 		r.fail()
 		return 0
 	}
-	v := r.b[0]
-	r.b = r.b[1:]
+	v := r.b[r.at]
+	r.at++
 	return v
 }
 
 func (r *compactReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
+	if r.at < len(r.b) && r.b[r.at] < 0x80 {
+		r.at++
+		return uint64(r.b[r.at-1])
+	}
+	v, n := binary.Uvarint(r.b[r.at:])
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return v
 }
 

@@ -39,9 +39,24 @@ const (
 // that a listing shows the files of one incarnation in the order they were cut.
 func (id FileID) Key() string {
 	hour := time.Unix(id.Hour*3600, 0).UTC()
-	return fmt.Sprintf("%s/tenant=%s/dt=%s/hour=%02d/%s-%0*d-%0*d%s",
-		id.Table, id.Tenant, hour.Format(dateLayout), hour.Hour(),
-		id.Incarnation, windowDigits, id.Window, cutDigits, id.Cut, fileSuffix)
+	b := make([]byte, 0, 128) // enough for nearly all
+	b = append(append(b, id.Table...), "/tenant="...)
+	b = append(append(b, id.Tenant...), "/dt="...)
+	b = append(hour.AppendFormat(b, dateLayout), "/hour="...)
+	b = append(appendPadded(b, uint64(hour.Hour()), 2), '/')
+	b = append(append(b, id.Incarnation...), '-')
+	b = append(appendPadded(b, id.Window, windowDigits), '-')
+	return string(append(appendPadded(b, uint64(id.Cut), cutDigits), fileSuffix...))
+}
+
+// appendPadded appends a number of at least that many digits.
+func appendPadded(b []byte, n uint64, digits int) []byte {
+	var number [20]byte
+	d := strconv.AppendUint(number[:0], n, 10)
+	for range digits - len(d) {
+		b = append(b, '0')
+	}
+	return append(b, d...)
 }
 
 // check refuses an identity whose key could be mistaken for another's or lead

@@ -92,8 +92,8 @@ func (r *readback) parseFooter(l *layout, metadata []format.KeyValue) (rows int6
 	switch {
 	case c.err != nil:
 		return 0, c.err
-	case len(c.b) > 0:
-		return 0, fmt.Errorf("%d bytes after its end", len(c.b))
+	case len(c.rest()) > 0:
+		return 0, fmt.Errorf("%d bytes after its end", len(c.rest()))
 	case same != len(metadata) || pairs != same:
 		return 0, fmt.Errorf("of %d pairs of metadata %d are as they were written", pairs, same)
 	}

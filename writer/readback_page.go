@@ -84,13 +84,13 @@ func cutPage(b []byte) (h pageHeader, body []byte, err error) {
 	if c.err != nil {
 		return h, nil, fmt.Errorf("a page's header: %w", c.err)
 	}
-	if h.packed < 0 || h.packed > int64(len(c.b)) {
-		return h, nil, fmt.Errorf("a page of %d bytes in %d", h.packed, len(c.b))
+	if h.packed < 0 || h.packed > int64(len(c.rest())) {
+		return h, nil, fmt.Errorf("a page of %d bytes in %d", h.packed, len(c.rest()))
 	}
-	body = c.b[:h.packed]
+	body = c.rest()[:h.packed]
 	if uint32(h.crc) != crc32.ChecksumIEEE(body) {
 		return h, nil, errChecksum
 	}
-	h.length = len(b) - len(c.b) + len(body)
+	h.length = c.at + len(body)
 	return h, body, nil
 }

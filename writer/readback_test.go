@@ -179,8 +179,8 @@ func TestListsOfEveryLength(t *testing.T) {
 		r.structure(func(_, kind int) {
 			r.list(kind, func(_, kind int) { got = append(got, r.int(kind)) })
 		})
-		if len(got) != n || n > 0 && got[n-1] != int64(1-n) || r.err != nil || len(r.b) > 0 {
-			t.Errorf("a list of %d is read as %d, %v; %d bytes are left", n, got, r.err, len(r.b))
+		if len(got) != n || n > 0 && got[n-1] != int64(1-n) || r.err != nil || len(r.rest()) > 0 {
+			t.Errorf("a list of %d is read as %d, %v; %d bytes are left", n, got, r.err, len(r.rest()))
 		}
 	}
 }
