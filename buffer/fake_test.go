@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"parquay/schema"
 )
@@ -47,6 +48,7 @@ const (
 	cancels           // an error that says a context has ended, though the caller's has not (put only)
 	panics            // as a defect of the encoder would
 	waits             // until the gate opens, or the context ends (put only)
+	slow              // done after a while, unless the context ends before (put only)
 	loses             // close tells of fewer rows than were appended
 	duplicate         // applied twice (put only)
 	delayed           // an error, and it is applied after a later put of its key, or at land (put only)
@@ -215,6 +217,13 @@ func (f *fakeFile) Put(ctx context.Context) error {
 	if v == waits {
 		select {
 		case <-f.files.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if v == slow {
+		select {
+		case <-time.After(time.Second / 2):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

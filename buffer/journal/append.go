@@ -37,6 +37,7 @@ func (d *Disk) Append(h *Header, seq uint64, frame []byte, sync bool) (Place, er
 	// loss. Only now may anyone read it back.
 	w := &d.writer
 	d.grow(w.name, int64(len(frame)))
+	d.ends(h.ID(), w.next)
 	return Place{w.name.first, w.size - int64(len(frame))}, nil
 }
 

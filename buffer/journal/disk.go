@@ -76,6 +76,7 @@ var _ Medium = (*Disk)(nil)
 // window is what the directory holds of one window.
 type window struct {
 	segments []segment // in order
+	end      uint64    // all frames of it below this sequence were acknowledged; 0: not known
 	unread   error     // why it can't be read for good: a sync of it has failed
 }
 
@@ -170,6 +171,16 @@ func (d *Disk) grow(n name, bytes int64) {
 	}
 	w.segments[i].size += bytes
 	d.mu.usage += bytes
+}
+
+// ends notes that all frames of a window below a sequence were acknowledged: what is not
+// there when they are read is lost, and not left unfinished by a crash.
+func (d *Disk) ends(id WindowID, below uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w := d.mu.windows[id]; w != nil {
+		w.end = below
+	}
 }
 
 // Unknown lists the files in the directory that are not the journal's. They are

@@ -73,5 +73,5 @@ func (s *Snapshot) Open(id WindowID) (Reader, error) {
 	if w == nil {
 		return nil, fmt.Errorf("open %w", notFound(id))
 	}
-	return s.disk.reader(id, segments)
+	return s.disk.reader(id, w, segments)
 }

@@ -29,6 +29,9 @@ func (d *Disk) Windows() ([]WindowID, error) {
 		if h != nil {
 			l.opened = h.Opened
 		}
+		if h != nil && err == nil { // it may be deleted before the one that it proves is read
+			d.ends(h.before(), h.begins)
+		}
 		all = append(all, l)
 	}
 	slices.SortFunc(all, func(a, b listed) int {
@@ -69,10 +72,17 @@ func (d *Disk) find(id WindowID) (*window, []segment) {
 	return w, slices.Clone(w.segments)
 }
 
-// end is the sequence below which all frames of the window were durable, because
-// the next window was begun after it; unbounded if that is not there to tell, be
-// it deleted, never written or unreadable.
-func (d *Disk) end(id WindowID) uint64 {
+// end is the sequence below which all frames of a window were durable: since they were
+// acknowledged by this process, or because the next window was begun after it; unbounded
+// if that is not there to tell, be it never written, unreadable or deleted by another
+// process.
+func (d *Disk) end(id WindowID, w *window) uint64 {
+	d.mu.Lock()
+	known := w.end
+	d.mu.Unlock()
+	if known > 0 {
+		return known
+	}
 	_, segments := d.find(WindowID{id.Incarnation, id.Window + 1})
 	if h, err := d.anyHeader(segments); err == nil && h != nil {
 		return h.begins
@@ -116,11 +126,11 @@ func (d *Disk) Open(id WindowID) (Reader, error) {
 	if err := d.persist(id, w, segments); err != nil {
 		return nil, fmt.Errorf("open window: %w", err)
 	}
-	return d.reader(id, segments)
+	return d.reader(id, w, segments)
 }
 
 // reader reads the segments of a window.
-func (d *Disk) reader(id WindowID, segments []segment) (Reader, error) {
+func (d *Disk) reader(id WindowID, w *window, segments []segment) (Reader, error) {
 	r := &reader{fs: d.fs, dir: d.dir, inc: id.Incarnation, next: segments[0].name.first}
 	for i, s := range segments {
 		h, length, err := d.readHeader(s)
@@ -134,7 +144,7 @@ func (d *Disk) reader(id WindowID, segments []segment) (Reader, error) {
 		if i+1 < len(segments) {
 			limit = segments[i+1].name.first
 		} else {
-			limit = d.end(id)
+			limit = d.end(id, w)
 		}
 		r.parts = append(r.parts, part{file: s.name.String(), size: s.size, body: length, limit: limit})
 	}
