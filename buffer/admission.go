@@ -172,8 +172,9 @@ func framed(batches []*schema.Batch) int {
 type budget struct {
 	limit     int64
 	used      atomic.Int64
-	replaying atomic.Bool // a quarter is kept for a window being replayed
-	waiting   atomic.Bool // the replayer waits for freed
+	replayed  atomic.Int64 // of these, of batches that are replayed and not yet encoded
+	replaying atomic.Bool  // a quarter is kept for a window being replayed
+	waiting   atomic.Bool  // the replayer waits for freed
 	freed     chan struct{}
 }
 
@@ -211,9 +212,25 @@ func (b *budget) give(n int64) {
 // one batch has beyond the replayer's quarter may come on top: it was accepted under a
 // larger budget, and would wait for ever.
 func (b *budget) wait(ctx context.Context, n int64) error {
+	limit := b.limit + max(0, n-b.limit/4)
+	err := b.until(ctx, func() bool { return takeUpTo(&b.used, n, limit) })
+	if err == nil {
+		b.replayed.Add(n)
+	}
+	return err
+}
+
+// encoded waits until all that was replayed is encoded. A pass fits the replayer's
+// quarter; several at a time would leave nothing to live requests.
+func (b *budget) encoded(ctx context.Context) error {
+	return b.until(ctx, func() bool { return b.replayed.Load() == 0 })
+}
+
+// until waits, on behalf of the replayer, for what bytes that are given back make true.
+func (b *budget) until(ctx context.Context, ok func() bool) error {
 	b.waiting.Store(true)
 	defer b.waiting.Store(false)
-	for !takeUpTo(&b.used, n, b.limit+max(0, n-b.limit/4)) {
+	for !ok() {
 		select {
 		case <-b.freed:
 		case <-ctx.Done():

@@ -118,10 +118,12 @@ func (j *groupJob) do(ctx context.Context) {
 		}
 	}
 	j.pieces = nil
-	f.tenant.b.budget.give(j.held)
-	if !f.window.replayed {
+	if f.window.replayed {
+		f.tenant.b.budget.replayed.Add(-j.held)
+	} else {
 		f.tenant.give(j.held)
 	}
+	f.tenant.b.budget.give(j.held)
 	f.tenant.unpin()
 	f.release(ctx)
 }

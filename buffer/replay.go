@@ -53,8 +53,8 @@ const (
 const looks = 6
 
 // replayer replays windows, oldest first, beside the live ones. It reads one at a time,
-// and goes on to the next while files of those before wait for the bucket: they may be
-// one tenant's alone, which the others have nothing to do with (I8).
+// and goes on to the next once that is encoded, while its files may wait for the bucket:
+// they may be one tenant's alone, which the others have nothing to do with (I8).
 type replayer struct {
 	b    *Buffer
 	wake chan struct{}
@@ -308,6 +308,9 @@ func (r *replayer) passes(ctx context.Context, p *plan, w *window) error {
 
 // pass sends the batches of some partitions through the rings, and returns their rows.
 func (r *replayer) pass(ctx context.Context, p *plan, w *window, parts map[part]bool) (rows int64, err error) {
+	if err := r.b.budget.encoded(ctx); err != nil {
+		return 0, err
+	}
 	reader, err := r.b.cfg.Medium.Open(w.id)
 	if err != nil {
 		return 0, fmt.Errorf("open a window of the journal: %w", err)

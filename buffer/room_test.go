@@ -134,3 +134,42 @@ func TestEarlyRowGroupsCutNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestReplayLeavesRoom: windows that are replayed take no more than a quarter of the
+// memory, however many wait and however slowly they are encoded: live requests have the
+// rest (I6).
+func TestReplayLeavesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, files := t.TempDir(), newFakeFiles(t)
+		files.step = func(int, string, FileID) verdict { return fails }
+		cfg := config(t, vfs.OS{}, dir, files)
+		cfg.WindowBytes = 1
+		g := start(t, cfg)
+		var all []*schema.Batch
+		for hour := range int64(20) {
+			all = append(all, batch("acme", hour, 1, 100<<10))
+			g.mustPost(all[hour])
+		}
+		g.crash()
+
+		encoding := make(chan struct{})
+		files.step = func(_ int, what string, _ FileID) verdict {
+			if what == "append" {
+				<-encoding
+			}
+			return done
+		}
+		cfg = config(t, vfs.OS{}, dir, files)
+		cfg.Memory, cfg.RingBytes = 1<<20, 1<<20
+		g = start(t, cfg)
+		synctest.Wait()
+		if r, err := g.Reserve("bolt", 0, cfg.Memory/2); err != nil {
+			t.Errorf("with %d bytes taken of %d: %v", g.budget.used.Load(), cfg.Memory, err)
+		} else {
+			r.Release()
+		}
+		close(encoding)
+		g.finish()
+		once(t, files, all...)
+	})
+}
