@@ -62,7 +62,7 @@ type file struct {
 	rows   int64        // given to it; the drainer's until it is sealed
 	frames frameSet     // that they are from, once it is sealed
 	refs   atomic.Int64 // 1 until it is sealed, 1 a row group under way
-	giveUp func()       // the window's: ends the put under way
+	giveUp func()       // the window's: ends the put under way, or the wait for it
 }
 
 // errStopped is why a window is not flushed any more: the process ends.

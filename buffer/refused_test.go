@@ -87,6 +87,39 @@ func TestRefusedBesideAFailure(t *testing.T) {
 	once(t, files, bad, good)
 }
 
+// TestHeldBesideAFailure: the same goes for a refused file that is not even put, since
+// others of its tenant are: it keeps no failed window waiting (I8).
+func TestHeldBesideAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := refuse(t, "refused")
+		refusing := files.step
+		var failed atomic.Bool
+		files.step = func(n int, what string, id FileID) verdict {
+			if what == "put" && id.Tenant == "other" && failed.CompareAndSwap(false, true) {
+				return fails
+			}
+			return refusing(n, what, id)
+		}
+		cfg := config(t, vfs.OS{}, t.TempDir(), files)
+		cfg.TenantUploads, cfg.Uploads = 1, 8
+		cfg.WindowBytes = 1 << 20
+		g := start(t, cfg)
+		first := batch("refused", 1, 1, 1<<20)
+		g.mustPost(first) // a window whose file is put for ever
+		synctest.Wait()
+		bad, good := batch("refused", 1, 1, 0), batch("other", 1, 1, 1<<20)
+		g.mustPost(bad)
+		g.mustPost(good) // ends the next window
+		time.Sleep(time.Hour)
+		if len(files.batches()[string(good.Bytes)]) != 1 {
+			t.Error("I8: another tenant's rows wait for the refused one's")
+		}
+		close(files.gate)
+		g.finish()
+		once(t, files, first, bad, good)
+	})
+}
+
 // TestReplayOfALargeBatch: a batch that an earlier process has accepted, and that is
 // more than all of the memory of this one, is flushed all the same.
 func TestReplayOfALargeBatch(t *testing.T) {

@@ -2,7 +2,10 @@
 
 package buffer
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // uploads is the queue of the uploaders. Files go in the order in which they were
 // finished, but of one tenant no more than each at a time, those that wait to be tried
@@ -37,7 +40,10 @@ func newUploads(each int) *uploads {
 	return u
 }
 
-func (u *uploads) push(f *file) { u.queue.push(second, upload{file: f}) }
+func (u *uploads) push(f *file) {
+	f.window.putting(f, func() { u.drop(f) })
+	u.queue.push(second, upload{file: f})
+}
 
 // pop waits for a file that may be put; false once the queue is closed. The caller
 // calls done with it.
@@ -46,6 +52,9 @@ func (u *uploads) pop() (*file, bool) {
 		next, ok := u.queue.pop()
 		if !ok || next.due || u.begin(next.file) {
 			return next.file, ok
+		}
+		if next.file.window.failed() != nil {
+			u.drop(next.file) // who failed it may have come before it was held back
 		}
 	}
 }
@@ -83,6 +92,31 @@ func (u *uploads) done(f *file) {
 	if t.running--; t.running == 0 {
 		delete(u.mu.of, f.id.Tenant)
 	}
+}
+
+// drop lets go of a file that is held back, perhaps for ever, and whose window has
+// failed: the window's other files wait for it to be flushed again (I8).
+func (u *uploads) drop(f *file) {
+	if u.unhold(f) {
+		f.end()
+	}
+}
+
+// unhold says whether a file was held back. It is not any more.
+func (u *uploads) unhold(f *file) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	t := u.mu.of[f.id.Tenant]
+	if t == nil {
+		return false
+	}
+	i := slices.Index(t.held, f)
+	if i < 0 {
+		return false
+	}
+	t.held = slices.Delete(t.held, i, i+1)
+	u.mu.held--
+	return true
 }
 
 func (u *uploads) close() { u.queue.close() }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
 	"parquay/schema"
 )
@@ -50,7 +51,8 @@ func TestOneTenantsFilesWait(t *testing.T) {
 // left at the end is known.
 func TestUploadsOrder(t *testing.T) {
 	u := newUploads(2)
-	name := func(tenant string, n int) *file { return &file{id: FileID{Tenant: tenant, Cut: n}} }
+	w := newWindow(journal.WindowID{}, 1, nil)
+	name := func(tenant string, n int) *file { return &file{window: w, id: FileID{Tenant: tenant, Cut: n}} }
 	for n := range 5 {
 		u.push(name("a", n))
 	}

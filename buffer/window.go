@@ -53,22 +53,27 @@ func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
 	return w
 }
 
-// fail gives the flush up. What is left of it is skipped, puts under way are given up,
-// which might wait for ever for one tenant's policy (I8), and done finds the error.
+// fail gives the flush up. What is left of it is skipped, puts that wait or are under
+// way are given up, which might last for ever for one tenant's policy (I8), and done finds
+// the error.
 func (w *window) fail(err error) {
 	if !w.err.CompareAndSwap(nil, &err) {
 		return
 	}
+	var all []func()
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, f := range w.mu.files {
 		if f.giveUp != nil {
-			f.giveUp()
+			all = append(all, f.giveUp)
 		}
+	}
+	w.mu.Unlock()
+	for _, giveUp := range all {
+		giveUp()
 	}
 }
 
-// putting has the put of a file given up when the window fails.
+// putting has a file that waits for its put, or is put, given up when the window fails.
 func (w *window) putting(f *file, giveUp func()) {
 	w.mu.Lock()
 	f.giveUp = giveUp
