@@ -131,7 +131,7 @@ func (t *tenant) add(ctx context.Context, e entry) {
 // gets no more.
 func (t *tenant) encode(ctx context.Context, p *partition, last bool) {
 	if p.file == nil {
-		p.file = t.newFile(p)
+		p.file = t.newFile(ctx, p)
 	}
 	f := p.file
 	if len(p.pieces) > 0 {

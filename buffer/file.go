@@ -56,13 +56,14 @@ type File = interface {
 // file is the rows of one (window, table, tenant, hour, cut).
 type file struct {
 	File
-	id     FileID
-	tenant *tenant
-	window *window
-	rows   int64        // given to it; the drainer's until it is sealed
-	frames frameSet     // that they are from, once it is sealed
-	refs   atomic.Int64 // 1 until it is sealed, 1 a row group under way
-	giveUp func()       // the window's: ends the put under way, or the wait for it
+	id      FileID
+	tenant  *tenant
+	window  *window
+	rows    int64        // given to it; the drainer's until it is sealed
+	frames  frameSet     // that they are from, once it is sealed
+	refs    atomic.Int64 // 1 until it is sealed, 1 a row group under way
+	spoiled atomic.Bool  // it has failed
+	giveUp  func()       // the window's: ends the put under way, or the wait for it
 }
 
 // errStopped is why a window is not flushed any more: the process ends.
@@ -72,8 +73,8 @@ var errStopped = errors.New("the process stops")
 var errBacklog = errors.New("too many files are on their way to the bucket")
 
 // newFile begins the file of a partition's current cut. A file that can't be
-// begun fails its window, and stands in for nothing until that is retried.
-func (t *tenant) newFile(p *partition) *file {
+// begun stands in for nothing until its window is flushed again.
+func (t *tenant) newFile(ctx context.Context, p *partition) *file {
 	w := p.key.window
 	f := &file{tenant: t, window: w, id: FileID{
 		Incarnation: w.id.Incarnation.String(),
@@ -86,17 +87,17 @@ func (t *tenant) newFile(p *partition) *file {
 	f.refs.Store(1)
 	w.retain()
 	err := w.claim(f)
-	switch {
-	case err != nil:
-	case t.b.files.Load() >= int64(t.b.cfg.Backlog):
+	if err == nil && t.b.files.Load() >= int64(t.b.cfg.Backlog) {
 		err = errBacklog
-	default:
-		f.File, err = t.b.cfg.Files.Create(f.id, p.key.table)
+	}
+	if err != nil {
+		w.fail(err)
+	} else if f.File, err = t.b.cfg.Files.Create(f.id, p.key.table); err != nil {
+		f.fail(ctx, fmt.Errorf("begin a file: %w", err))
 	}
 	t.b.files.Add(1)
 	if err != nil {
 		f.File = noFile{}
-		w.fail(fmt.Errorf("begin a file: %w", err))
 	}
 	return f
 }
@@ -112,7 +113,7 @@ type groupJob struct {
 
 func (j *groupJob) do(ctx context.Context) {
 	f := j.file
-	if f.window.failed() == nil {
+	if !f.skipped() {
 		if err := guard(func() error { return j.encode(ctx) }); err != nil {
 			f.fail(ctx, fmt.Errorf("encode a row group: %w", err))
 		}
@@ -133,18 +134,22 @@ func (f *file) release(ctx context.Context) {
 	if f.refs.Add(-1) > 0 {
 		return
 	}
-	if err := f.close(ctx); err != nil {
-		f.fail(ctx, err)
+	if !f.skipped() {
+		if err := f.close(ctx); err != nil {
+			f.fail(ctx, err)
+		}
+	}
+	if f.skipped() {
 		f.end()
 		return
 	}
 	f.tenant.b.uploads.push(f)
 }
 
+// skipped says that there is no use in the file any more.
+func (f *file) skipped() bool { return f.spoiled.Load() || f.window.over.Load() }
+
 func (f *file) close(ctx context.Context) error {
-	if err := f.window.failed(); err != nil {
-		return err
-	}
 	var rows int64
 	err := guard(func() (err error) { rows, err = f.Close(ctx); return })
 	if err != nil {
@@ -169,9 +174,9 @@ func (b *Buffer) upload(ctx context.Context) error {
 	}
 }
 
-// put makes the file durable in the bucket, unless its window fails before.
+// put makes the file durable in the bucket, unless its window is given up before.
 func (f *file) put(ctx context.Context) {
-	if f.window.failed() != nil {
+	if f.skipped() {
 		return
 	}
 	putting, giveUp := context.WithCancel(ctx)
@@ -184,8 +189,15 @@ func (f *file) put(ctx context.Context) {
 	f.window.stored.Add(f.rows)
 }
 
-// fail gives the flush of the file's window up.
-func (f *file) fail(ctx context.Context, err error) { f.window.fail(stopped(ctx, err)) }
+// fail gives the file up, and with it sooner or later the flush of its window.
+func (f *file) fail(ctx context.Context, err error) {
+	f.spoiled.Store(true)
+	if err = stopped(ctx, err); errors.Is(err, errStopped) {
+		f.window.fail(err)
+		return
+	}
+	f.window.spoil(err)
+}
 
 // stopped tells an error apart that may be due to the end of Run's context.
 func stopped(ctx context.Context, err error) error {

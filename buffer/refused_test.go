@@ -120,6 +120,64 @@ func TestHeldBesideAFailure(t *testing.T) {
 	})
 }
 
+// TestPoisonedTenant: a file that fails each time keeps no other tenant's rows of its
+// window in the journal, though puts take longer than the failure (I8).
+func TestPoisonedTenant(t *testing.T) {
+	for _, step := range []string{"append", "close", "put"} {
+		t.Run(step, synctested(func(t *testing.T) {
+			files := newFakeFiles(t)
+			var cured atomic.Bool
+			files.step = func(_ int, what string, id FileID) verdict {
+				switch {
+				case what == step && id.Tenant == "bad" && !cured.Load():
+					return fails
+				case what == "put":
+					return slow
+				}
+				return done
+			}
+			g := start(t, config(t, vfs.OS{}, t.TempDir(), files))
+			bad, good := batch("bad", 1, 1, 0), batch("good", 1, 1, 0)
+			g.mustPost(bad)
+			g.mustPost(good)
+			time.Sleep(2 * time.Hour)
+			if len(files.batches()[string(good.Bytes)]) != 1 {
+				t.Error("I8: another tenant's rows wait for those that can't be filed")
+			}
+			cured.Store(true)
+			g.finish()
+			once(t, files, bad, good)
+		}))
+	}
+}
+
+// TestManyFilesFail: when more than a few files fail, which is the spool's fault then,
+// the rest is not encoded in vain.
+func TestManyFilesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := newFakeFiles(t)
+		var appends atomic.Int64
+		files.step = func(_ int, what string, _ FileID) verdict {
+			if what == "append" {
+				appends.Add(1)
+			}
+			return fails
+		}
+		cfg := config(t, vfs.OS{}, t.TempDir(), files)
+		cfg.FlushInterval = time.Minute
+		g := start(t, cfg)
+		for hour := range int64(100) {
+			g.mustPost(batch("acme", hour, 1, 0))
+		}
+		for testutil.ToFloat64(g.metrics.FlushFailures) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if n := appends.Load(); n > mostSpoiled+int64(cfg.Encoders) {
+			t.Errorf("%d row groups were encoded", n)
+		}
+	})
+}
+
 // TestReplayOfALargeBatch: a batch that an earlier process has accepted, and that is
 // more than all of the memory of this one, is flushed all the same.
 func TestReplayOfALargeBatch(t *testing.T) {

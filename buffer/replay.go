@@ -85,16 +85,24 @@ func newReplayer(b *Buffer, left []journal.WindowID) *replayer {
 
 // retry adds a window whose flush has failed, to be replayed after a while.
 func (r *replayer) retry(w retry) {
-	wait := min(retryFirst<<min(w.failures, 10), retryMost)
+	wait := r.backoff(w)
 	w.failures++
 	r.mu.Lock()
-	if r.mu.hurried {
-		wait = min(wait, retryHurried)
-	}
 	w.after = time.Now().Add(wait/2 + rand.N(wait/2))
 	r.mu.windows = append(r.mu.windows, w)
 	r.mu.Unlock()
 	signal(r.wake)
+}
+
+// backoff is how long a window waits at most when it fails once more.
+func (r *replayer) backoff(w retry) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wait := min(retryFirst<<min(w.failures, 10), retryMost)
+	if r.mu.hurried {
+		wait = min(wait, retryHurried)
+	}
+	return wait
 }
 
 // hurry has no window wait any longer after its failures, and from now on none for long.
@@ -215,7 +223,7 @@ func (r *replayer) replay(ctx context.Context, next retry) error {
 	r.meet(p)
 	end := p.recovery
 	w := newWindow(next.id, int(p.header.FileRows), func(w *window) { r.finish(end, w) })
-	w.replayed = true
+	w.replayed, w.patience = true, r.backoff(next)
 	if err := r.passes(ctx, p, w); err != nil {
 		w.fail(stopped(ctx, err))
 	}
@@ -325,8 +333,8 @@ func (r *replayer) pass(ctx context.Context, p *plan, w *window, parts map[part]
 		if !parts[part{b.Table, b.Tenant, b.Hour}] {
 			return nil
 		}
-		if err := w.failed(); err != nil {
-			return err // all that was sent is given up
+		if w.over.Load() {
+			return w.failed() // all that was sent is given up
 		}
 		batch := &schema.Batch{
 			Table: p.tables[b.Table], Tenant: b.Tenant, Hour: b.Hour, Rows: b.Rows, Bytes: slices.Clone(b.Bytes),

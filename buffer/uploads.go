@@ -17,8 +17,9 @@ type uploads struct {
 
 	mu struct {
 		sync.Mutex
-		of   map[string]*uploading // by tenant; only of those with files under way
-		held int                   // of all tenants
+		of     map[string]*uploading // by tenant; only of those with files under way
+		held   int                   // of all tenants
+		closed bool
 	}
 }
 
@@ -53,8 +54,8 @@ func (u *uploads) pop() (*file, bool) {
 		if !ok || next.due || u.begin(next.file) {
 			return next.file, ok
 		}
-		if next.file.window.failed() != nil {
-			u.drop(next.file) // who failed it may have come before it was held back
+		if next.file.window.over.Load() {
+			u.drop(next.file) // who gave it up may have come before it was held back
 		}
 	}
 }
@@ -94,8 +95,8 @@ func (u *uploads) done(f *file) {
 	}
 }
 
-// drop lets go of a file that is held back, perhaps for ever, and whose window has
-// failed: the window's other files wait for it to be flushed again (I8).
+// drop lets go of a file that is held back, perhaps for ever, and whose window is
+// given up: the window's other files wait for it to be flushed again (I8).
 func (u *uploads) drop(f *file) {
 	if u.unhold(f) {
 		f.end()
@@ -107,7 +108,7 @@ func (u *uploads) unhold(f *file) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	t := u.mu.of[f.id.Tenant]
-	if t == nil {
+	if t == nil || u.mu.closed {
 		return false
 	}
 	i := slices.Index(t.held, f)
@@ -119,7 +120,13 @@ func (u *uploads) unhold(f *file) bool {
 	return true
 }
 
-func (u *uploads) close() { u.queue.close() }
+// close ends all waits. What waits is of no use to anyone but rest.
+func (u *uploads) close() {
+	u.mu.Lock()
+	u.mu.closed = true
+	u.mu.Unlock()
+	u.queue.close()
+}
 
 // len is how many files wait.
 func (u *uploads) len() int {

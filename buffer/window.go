@@ -33,11 +33,16 @@ type window struct {
 	stored atomic.Int64          // rows of files in the bucket, as read back
 	refs   atomic.Int64          // 1 until its end, 1 a tenant that has not seen the end, 1 a file
 	err    atomic.Pointer[error] // the first failure of its flush
+	over   atomic.Bool           // it has failed, and what is left of it is skipped
 	done   func(*window)         // called once, when nothing refers to it any more
+
+	patience time.Duration // that a window has with its other files when one has failed
 
 	mu struct {
 		sync.Mutex
-		files map[FileID]*file // that were begun
+		files   map[FileID]*file // that were begun
+		spoiled int              // files that have failed
+		timer   *time.Timer      // from the first of those on
 	}
 }
 
@@ -48,16 +53,42 @@ type share struct {
 }
 
 func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
-	w := &window{id: id, fileRows: fileRows, done: done, tenants: map[*tenant]*share{}}
+	w := &window{id: id, fileRows: fileRows, done: done, tenants: map[*tenant]*share{}, patience: retryFirst}
 	w.refs.Store(1)
 	return w
 }
 
-// fail gives the flush up. What is left of it is skipped, puts that wait or are under
-// way are given up, which might last for ever for one tenant's policy (I8), and done finds
-// the error.
+// mostSpoiled is how many files may fail until it is no matter of these few any more.
+const mostSpoiled = 16
+
+// spoil notes that a file has failed: the window has to be flushed again. Its other
+// files, of other tenants perhaps, are made and put all the same, for the failure may be
+// one that comes back each time (I8). They have until the window's patience ends, since
+// puts may last for ever, for one tenant's policy.
+func (w *window) spoil(err error) {
+	w.err.CompareAndSwap(nil, &err)
+	w.mu.Lock()
+	w.mu.spoiled++
+	spoiled := w.mu.spoiled
+	if spoiled == 1 {
+		w.mu.timer = time.AfterFunc(w.patience, w.giveUp)
+	}
+	w.mu.Unlock()
+	if spoiled > mostSpoiled {
+		w.giveUp()
+	}
+}
+
+// fail gives the flush up, and done finds the error.
 func (w *window) fail(err error) {
-	if !w.err.CompareAndSwap(nil, &err) {
+	w.err.CompareAndSwap(nil, &err)
+	w.giveUp()
+}
+
+// giveUp has what is left of a flush that has failed skipped, and puts that wait or are
+// under way given up.
+func (w *window) giveUp() {
+	if w.over.Swap(true) {
 		return
 	}
 	var all []func()
@@ -73,12 +104,12 @@ func (w *window) fail(err error) {
 	}
 }
 
-// putting has a file that waits for its put, or is put, given up when the window fails.
+// putting has a file that waits for its put, or is put, given up when the window is.
 func (w *window) putting(f *file, giveUp func()) {
 	w.mu.Lock()
 	f.giveUp = giveUp
 	w.mu.Unlock()
-	if w.failed() != nil {
+	if w.over.Load() {
 		giveUp()
 	}
 }
@@ -109,9 +140,13 @@ func (w *window) claim(f *file) error {
 func (w *window) retain() { w.refs.Add(1) }
 
 func (w *window) release() {
-	if w.refs.Add(-1) == 0 {
-		w.done(w)
+	if w.refs.Add(-1) > 0 {
+		return
 	}
+	if w.mu.timer != nil {
+		w.mu.timer.Stop()
+	}
+	w.done(w)
 }
 
 // settle checks a flush that is over (I4): nil means that every row which the
