@@ -77,7 +77,7 @@ var errBacklog = errors.New("too many files are on their way to the bucket")
 func (t *tenant) newFile(ctx context.Context, p *partition) *file {
 	w := p.key.window
 	f := &file{tenant: t, window: w, id: FileID{
-		Incarnation: w.id.Incarnation.String(),
+		Incarnation: w.incarnation,
 		Window:      w.id.Window,
 		Table:       p.key.table.Name(),
 		Tenant:      t.name,
@@ -211,6 +211,7 @@ func stopped(ctx context.Context, err error) error {
 func (f *file) end() {
 	f.Discard()
 	f.tenant.b.files.Add(-1)
+	f.window.forget(f)
 	f.window.release()
 }
 

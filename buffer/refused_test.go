@@ -178,6 +178,30 @@ func TestManyFilesFail(t *testing.T) {
 	})
 }
 
+// TestStoredTenantsAreLetGo: of files that are in the bucket, no tenant and nothing of the
+// writer's stays in memory until the refused one's is there, too (I6).
+func TestStoredTenantsAreLetGo(t *testing.T) {
+	files := refuse(t, "refused")
+	g := start(t, config(t, vfs.OS{}, t.TempDir(), files))
+	bad, good := batch("refused", 1, 1, 0), batch("other", 1, 1, 0)
+	g.mustPost(bad)
+	g.mustPost(good)
+	other := g.tenants.pin(g.Buffer, "other")
+	held := weak.Make(other)
+	other.unpin()
+	other = nil
+	g.committer.drain()
+	if !within(func() bool { return len(files.batches()[string(good.Bytes)]) == 1 }) {
+		t.Error("I8: another tenant's rows wait for the refused one's")
+	}
+	if !within(func() bool { runtime.GC(); return held.Value() == nil }) {
+		t.Error("I6: a tenant whose files are in the bucket is still in memory")
+	}
+	close(files.gate)
+	g.finish()
+	once(t, files, bad, good)
+}
+
 // TestReplayOfALargeBatch: a batch that an earlier process has accepted, and that is
 // more than all of the memory of this one, is flushed all the same.
 func TestReplayOfALargeBatch(t *testing.T) {

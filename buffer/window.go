@@ -14,9 +14,10 @@ import (
 // window is the flush of one window. The committer fills it; from its end on it only
 // counts down to done.
 type window struct {
-	id       journal.WindowID
-	fileRows int
-	replayed bool
+	id          journal.WindowID
+	incarnation string // as its files' names have it
+	fileRows    int
+	replayed    bool
 
 	// The committer's, until the end.
 	tenants  map[*tenant]*share // who takes part
@@ -53,7 +54,10 @@ type share struct {
 }
 
 func newWindow(id journal.WindowID, fileRows int, done func(*window)) *window {
-	w := &window{id: id, fileRows: fileRows, done: done, tenants: map[*tenant]*share{}, patience: retryFirst}
+	w := &window{
+		id: id, incarnation: id.Incarnation.String(), fileRows: fileRows,
+		tenants: map[*tenant]*share{}, patience: retryFirst, done: done,
+	}
 	w.refs.Store(1)
 	return w
 }
@@ -135,6 +139,14 @@ func (w *window) claim(f *file) error {
 	}
 	w.mu.files[f.id] = f
 	return nil
+}
+
+// forget keeps no more of a file that has ended than its name and its frames: the window
+// may wait for another tenant's for days, and so may thousands of windows (I6).
+func (w *window) forget(f *file) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.File, f.tenant, f.giveUp = nil, nil, nil
 }
 
 func (w *window) retain() { w.refs.Add(1) }
