@@ -503,3 +503,37 @@ func TestUnreadableIsNotBlank(t *testing.T) {
 		t.Errorf("%d frames, damage %v, %v", len(frames), damage, err)
 	}
 }
+
+// A header that can't be read is not known to be damaged, though what follows is read:
+// the window is not corrupt, but to be opened again.
+func TestUnreadableHeader(t *testing.T) {
+	for fails := 1; fails <= 6; fails++ {
+		fsys := crashfs.New(1)
+		p := mediumtest.Start(t, storage(fsys, directory, journal.Options{}))
+		id := p.Fill(1, 3)
+		p.Stop()
+		m, _ := next(t, fsys)
+		reads := 0
+		fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+			if op.Kind == crashfs.Read && op.Offset == 0 {
+				if reads++; reads <= fails {
+					return crashfs.Fail
+				}
+			}
+			return crashfs.Done
+		})
+		for opened := false; !opened; {
+			r, err := m.Open(id)
+			if errors.Is(err, journal.ErrCorrupt) {
+				t.Fatalf("after %d reads that failed: %v", fails, err)
+			}
+			if opened = err == nil; opened {
+				frames, err := mediumtest.ReadAll(r)
+				if err != nil || len(frames) != 3 || len(r.Damage()) > 0 {
+					t.Errorf("%d frames, damage %v, %v", len(frames), r.Damage(), err)
+				}
+				r.Close()
+			}
+		}
+	}
+}

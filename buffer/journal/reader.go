@@ -19,6 +19,8 @@ type part struct {
 	size  int64  // bytes to read
 	body  int64  // where the frames begin; 0 if there is no valid header
 	limit uint64 // all frames below it come here or before: a segment follows that begins with it
+
+	unread bool // there was no reading the header
 }
 
 // reader reads the parts of one window.
@@ -111,7 +113,7 @@ func (r *reader) report(p *part, seq uint64) {
 	s := &r.scan
 	switch {
 	case s.bad():
-		r.damage = append(r.damage, Damage{p.file, s.from, s.offset - s.from, seq - r.next, s.reason(), s.unread()})
+		r.damage = append(r.damage, Damage{p.file, s.from, s.offset - s.from, seq - r.next, s.reason(), s.unread() || p.unread})
 	case seq > r.next:
 		r.damage = append(r.damage, Damage{p.file, s.offset, 0, seq - r.next, "frames are missing", false})
 	}

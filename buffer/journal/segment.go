@@ -115,6 +115,9 @@ func (h *header) append(dst []byte) ([]byte, error) {
 	return order.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli)), nil
 }
 
+// errUnread is why there may be a header after all, when the bytes can be read again.
+var errUnread = errors.New("no header can be read")
+
 // readHeader reads the header of a segment of that size, and its length. Nil
 // without an error means that there is none: unfinished, or damaged.
 func readHeader(fsys vfs.FS, file string, size int64) (h *header, length int64, err error) {
@@ -128,6 +131,11 @@ func readHeader(fsys vfs.FS, file string, size int64) (h *header, length int64, 
 	}
 	var v view
 	v.reset(f, size)
+	defer func() {
+		if h == nil && err == nil && v.fault != nil {
+			err = fmt.Errorf("%w: %w", errUnread, v.fault)
+		}
+	}()
 	b := v.at(0, headerMinimum)
 	length = int64(order.Uint32(b[8:]))
 	if string(b[:8]) != headerMagic || length < headerMinimum || length > min(MaxHeader, size) {

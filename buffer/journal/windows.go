@@ -94,7 +94,7 @@ func (d *Disk) end(id WindowID, w *window) uint64 {
 func (d *Disk) anyHeader(segments []segment) (*header, error) {
 	for _, s := range segments {
 		h, _, err := d.readHeader(s)
-		if h != nil || err != nil {
+		if h != nil || err != nil && !errors.Is(err, errUnread) {
 			return h, err
 		}
 	}
@@ -134,7 +134,8 @@ func (d *Disk) reader(id WindowID, w *window, segments []segment) (Reader, error
 	r := &reader{fs: d.fs, dir: d.dir, inc: id.Incarnation, next: segments[0].name.first}
 	for i, s := range segments {
 		h, length, err := d.readHeader(s)
-		if err != nil {
+		unread := errors.Is(err, errUnread)
+		if err != nil && !unread {
 			return nil, fmt.Errorf("open window: %w", err)
 		}
 		if h != nil && r.header == nil {
@@ -146,7 +147,7 @@ func (d *Disk) reader(id WindowID, w *window, segments []segment) (Reader, error
 		} else {
 			limit = d.end(id, w)
 		}
-		r.parts = append(r.parts, part{file: s.name.String(), size: s.size, body: length, limit: limit})
+		r.parts = append(r.parts, part{file: s.name.String(), size: s.size, body: length, limit: limit, unread: unread})
 	}
 	if r.header == nil {
 		return headless(r, id)
