@@ -28,9 +28,9 @@ import (
 //     or before the row that precedes it in its row group;
 //   - files of one schema whose columns differ;
 //   - a cut that is missing before a later one of its window, table, tenant and
-//     hour. A last one that is missing leaves no trace in the bucket, and one that
-//     is on its way counts as missing: a bucket that is being written to is
-//     verified without its newest hours;
+//     hour. A last one that is missing leaves no trace in the bucket, and without the
+//     journals one that is on its way counts as missing: so a bucket that is being
+//     written to is verified without its newest hours;
 //   - an id that a tenant has twice in a table. That may be the client's doing: one
 //     that sends an event again, since the answer was lost, has it twice.
 //
@@ -52,6 +52,8 @@ func Verify(ctx context.Context, b Bucket, o Verification) (Report, error) {
 		schemas: map[schemaID]schemaSeen{},
 		windows: windowSet{},
 		journal: newJournalCheck(&o),
+
+		inJournal: o.InJournal,
 	}
 	err := v.run(ctx, o.Prefix)
 	if err == nil {
@@ -75,9 +77,12 @@ type verifier struct {
 	schemas map[schemaID]schemaSeen
 	windows windowSet
 	journal *journalCheck
-	table   string // whose tenant's ids are being gathered
-	tenant  string
-	ids     *idSet // nil before the first file
+
+	inJournal func(incarnation string, window uint64) (bool, error) // nil for no journal
+
+	table  string // whose tenant's ids are being gathered
+	tenant string
+	ids    *idSet // nil before the first file
 }
 
 // schemaID names a schema, and schemaSeen is the first file of it.
@@ -164,12 +169,38 @@ func (v *verifier) folder(ctx context.Context, files []fileCheck) error {
 		v.checkSchema(f)
 		if before := f.id; before.Cut > 0 {
 			before.Cut--
-			if !present[before] && !v.journal.has(before.window()) {
+			if present[before] {
+				continue
+			}
+			lost, err := v.lost(ctx, before)
+			if err != nil {
+				return err
+			}
+			if lost {
 				v.report.problem(ProblemCut, f.object.Key, "it is here, and cut %d is not", before.Cut)
 			}
 		}
 	}
 	return nil
+}
+
+// lost says that a cut which was not listed is nowhere. Puts run at the same time, and
+// one may come in after its folder was listed, of a window that was begun after the
+// journals were read. If its window is in no journal any more, it is there by now.
+func (v *verifier) lost(ctx context.Context, id FileID) (bool, error) {
+	if v.journal.has(id.window()) {
+		return false, nil
+	}
+	if v.inJournal != nil {
+		if in, err := v.inJournal(id.Incarnation, id.Window); in || err != nil {
+			return false, err
+		}
+	}
+	_, err := v.bucket.Head(ctx, id.Key())
+	if errors.Is(err, ErrNotFound) {
+		return true, nil
+	}
+	return false, err
 }
 
 // checkSchema compares the file's columns with those of the first file that has

@@ -26,6 +26,8 @@ type Verification struct {
 	// Journals are the windows of journals, read before the bucket is: what goes into
 	// the bucket meanwhile is then found in both, and counted once. nil is none.
 	Journals []Journaled
+	// InJournal says whether a window is in one of the journals now. nil is no journals.
+	InJournal func(incarnation string, window uint64) (bool, error)
 	// Claims is what the process of one of the journals says of its events. It needs
 	// an empty Prefix.
 	Claims *Claims

@@ -114,6 +114,46 @@ func TestVerifyCutsUnderWay(t *testing.T) {
 	}
 }
 
+// TestVerifyCutsOfNewWindows: so it is of a window that was begun after the journals were
+// read. One that is in no journal any more is looked for, after that was asked.
+func TestVerifyCutsOfNewWindows(t *testing.T) {
+	first, second := fileID(5, "acme", 0, 0), fileID(5, "acme", 0, 1)
+	failed := errors.New("the journal can't be read")
+	for name, test := range map[string]struct {
+		in     bool
+		comes  bool // the first cut, before the window leaves the journal
+		failed error
+		want   string
+	}{
+		"in the journal":        {in: true, want: "map[]"},
+		"put meanwhile":         {comes: true, want: "map[]"},
+		"nowhere":               {want: "map[cut:1]"},
+		"the journal is silent": {failed: failed},
+	} {
+		b := buckettest.NewFake(t, nil)
+		store(t, b, schema.Events(), second, "1", "2")
+		var lines strings.Builder
+		report, err := writer.Verify(t.Context(), b, writer.Verification{
+			Journals: []writer.Journaled{journaled(4, nil)}, Lines: &lines,
+			InJournal: func(incarnation string, window uint64) (bool, error) {
+				if incarnation != first.Incarnation || window != 5 {
+					t.Errorf("asked for %s, %d", incarnation, window)
+				}
+				if test.comes {
+					store(t, b, schema.Events(), first, "3", "4")
+				}
+				return test.in, test.failed
+			},
+		})
+		if !errors.Is(err, test.failed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if kinds := fmt.Sprint(report.ByKind); err == nil && kinds != test.want {
+			t.Errorf("%s: problems %s, want %s; it says\n%s", name, kinds, test.want, &lines)
+		}
+	}
+}
+
 // TestVerifyClaims: what a process says of its events is proven or disproven (I7).
 func TestVerifyClaims(t *testing.T) {
 	stored, pending := fileID(1, "acme", 0, 0), fileID(2, "acme", 1, 0)

@@ -98,6 +98,7 @@ func runVerify(ctx context.Context, cmd command, args []string, c console) error
 	if o.Journals, err = readJournals(journals); err != nil {
 		return err
 	}
+	o.InJournal = inJournals(journals)
 	report, err := writer.Verify(ctx, bucket, o)
 	if err != nil {
 		return err

@@ -11,10 +11,12 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"parquay/buffer"
+	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
 	"parquay/server"
 	"parquay/writer"
@@ -28,10 +30,7 @@ func readJournals(dirs []string) ([]writer.Journaled, error) {
 	}
 	list := []writer.Journaled{}
 	for _, dir := range dirs {
-		inner := filepath.Join(dir, "journal")
-		if _, err := (vfs.OS{}).Stat(inner); err == nil {
-			dir = inner
-		}
+		dir = journalIn(dir)
 		windows, err := buffer.Survey(vfs.OS{}, dir)
 		if err != nil {
 			return nil, err
@@ -48,6 +47,35 @@ func readJournals(dirs []string) ([]writer.Journaled, error) {
 		}
 	}
 	return list, nil
+}
+
+// journalIn is the journal in a directory, or itself.
+func journalIn(dir string) string {
+	inner := filepath.Join(dir, "journal")
+	if _, err := (vfs.OS{}).Stat(inner); err == nil {
+		return inner
+	}
+	return dir
+}
+
+// inJournals tells whether one of the journals has a window at the moment.
+func inJournals(dirs []string) func(incarnation string, window uint64) (bool, error) {
+	return func(incarnation string, window uint64) (bool, error) {
+		id, err := journal.ParseIncarnation(incarnation)
+		if err != nil {
+			return false, nil // no journal has it
+		}
+		for _, dir := range dirs {
+			now, err := journal.Look(vfs.OS{}, journalIn(dir))
+			if err != nil {
+				return false, err
+			}
+			if slices.Contains(now.Windows(), journal.WindowID{Incarnation: id, Window: window}) {
+				return true, nil
+			}
+		}
+		return false, nil
+	}
 }
 
 // journaled gives the writer what the buffer has surveyed.
