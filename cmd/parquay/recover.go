@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os/signal"
 	"path/filepath"
@@ -85,7 +86,7 @@ func recoverJournal(ctx context.Context, s Settings, c console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	before, err := filepath.Glob(filepath.Join(s.journalDir(), "quarantine", "*"))
+	before, err := aside(s.journalDir())
 	if err != nil {
 		return err
 	}
@@ -107,16 +108,28 @@ func recoverJournal(ctx context.Context, s Settings, c console) error {
 	if err != nil {
 		return err
 	}
-	after, err := filepath.Glob(filepath.Join(s.journalDir(), "quarantine", "*"))
+	after, err := aside(s.journalDir())
 	if err != nil {
 		return err
 	}
-	if damaged := len(after) - len(before); damaged > 0 {
+	if damaged := after - before; damaged > 0 {
 		return fmt.Errorf("%d damaged segments are in %s: what could be read of them is in the bucket",
 			damaged, filepath.Join(s.journalDir(), "quarantine"))
 	}
 	_, err = fmt.Fprintf(c.out, "%s: everything is in the bucket\n", s.journalDir())
 	return err
+}
+
+// aside counts the segments that are in quarantine and no longer in the journal: those
+// of a damaged window are in both while it is flushed.
+func aside(dir string) (n int, err error) {
+	segments, err := filepath.Glob(filepath.Join(dir, "quarantine", "*"))
+	for _, segment := range segments {
+		if _, err := (vfs.OS{}).Stat(filepath.Join(dir, filepath.Base(segment))); errors.Is(err, fs.ErrNotExist) {
+			n++
+		}
+	}
+	return n, err
 }
 
 // tenantPending is what a journal has of a tenant.
