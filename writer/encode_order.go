@@ -29,7 +29,13 @@ func scattered(rows []uint32) bool {
 // are scattered.
 func (e *encoder) scatter(rows []uint32) {
 	e.stored = e.stored[:0]
-	if scattered(rows) {
+	switch n := e.columns.Rows(); {
+	case !scattered(rows):
+	case len(rows) == n: // all there are
+		for row := range n {
+			e.stored = append(e.stored, uint32(row))
+		}
+	default:
 		e.stored = append(e.stored, rows...)
 		slices.Sort(e.stored)
 	}
