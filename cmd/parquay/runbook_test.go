@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"parquay/writer"
 )
 
 const runbookPage = "../../docs/runbook.md"
@@ -48,6 +50,11 @@ func TestRunbook(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("there is no entry #%s", link[1])
+		}
+	}
+	for _, kind := range writer.Kinds() {
+		if kind != writer.KindStored && kind != writer.KindCancelled && !strings.Contains(entries["ParquayPutsFailing"], "`"+string(kind)+"`") {
+			t.Errorf("ParquayPutsFailing does not say what to do about %s", kind)
 		}
 	}
 	for _, command := range regexp.MustCompile("(?:`|\n)parquay ([a-z][a-z -]*)").FindAllStringSubmatch(page, -1) {
