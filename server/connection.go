@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -16,13 +17,18 @@ import (
 // Net/http moves a connection's deadlines eight times a request, and for as long as
 // a handler runs it has a goroutine read one byte, to notice a client that leaves. To
 // tell the kernel and the runtime's timers of all that would be a tenth of what a
-// request with one event costs, nearly always for nothing: see deadline.
+// request with one event costs, nearly always for nothing: see deadline and lookout.
 type connection struct {
 	socket
 	idle    atomic.Int64 // since when, in Unix nanoseconds; 0 while it is not
 	release func()
 
 	read, write deadline
+	lookout     lookout
+
+	// Of whoever reads.
+	http1   bool // what the client speaks, by its first bytes
+	preface int  // how many of them could begin HTTP/2 as well
 }
 
 // socket is a *net.TCPConn, or in tests a pipe. CloseWrite lets a client read the
@@ -34,38 +40,48 @@ type socket interface {
 
 func newConnection(s socket) *connection {
 	c := &connection{socket: s}
-	c.read.init(s.SetReadDeadline)
-	c.write.init(s.SetWriteDeadline)
+	c.read.set, c.write.set = s.SetReadDeadline, s.SetWriteDeadline
+	c.lookout.init(s, &c.read)
 	return c
 }
 
-// Read waits a while before it looks for a single byte, which nobody asks for who
-// expects one. Like net/http and crypto/tls, call it once at a time.
-func (c *connection) Read(p []byte) (int, error) {
-	if len(p) == 1 && !c.read.waitToMove() {
-		return 0, os.ErrDeadlineExceeded
+// requests is a context for the connection's requests: it ends when their client has
+// left.
+func (c *connection) requests(ctx context.Context) context.Context {
+	ctx, c.lookout.left = context.WithCancel(ctx)
+	return ctx
+}
+
+// Read returns nothing where net/http begins to look for a client that leaves: over
+// HTTP/1.1 nothing else reads a single byte without a deadline. Like net/http and
+// crypto/tls, call it once at a time.
+func (c *connection) Read(p []byte) (n int, err error) {
+	if len(p) == 1 && c.http1 && c.read.none() {
+		c.lookout.begin()
+		return 0, nil
 	}
-	c.read.arm()
-	for {
-		n, err := c.socket.Read(p)
-		if !expired(err) || !c.read.extend() {
-			return n, err
-		}
+	if seen, ok := c.lookout.end(); ok {
+		p[0] = seen
+		return 1, nil
+	}
+	n, err = c.read.call(c.socket.Read, p)
+	if !c.http1 {
+		c.listen(p[:n])
+	}
+	return n, err
+}
+
+// listen finds out what the client speaks. HTTP/2 has bytes read one by one that are
+// a frame's last.
+func (c *connection) listen(p []byte) {
+	const preface = "PRI *"
+	for i := 0; i < len(p) && c.preface < len(preface) && !c.http1; i++ {
+		c.http1 = p[i] != preface[c.preface]
+		c.preface++
 	}
 }
 
-func (c *connection) Write(p []byte) (n int, err error) {
-	for {
-		var more int
-		more, err = c.socket.Write(p[n:])
-		n += more
-		if !expired(err) || !c.write.extend() {
-			return n, err
-		}
-	}
-}
-
-func expired(err error) bool { return err != nil && errors.Is(err, os.ErrDeadlineExceeded) }
+func (c *connection) Write(p []byte) (int, error) { return c.write.call(c.socket.Write, p) }
 
 // SetDeadline sets both. On a closed connection none of the three needs to fail: what
 // is read or written then does.
@@ -78,32 +94,66 @@ func (c *connection) SetWriteDeadline(t time.Time) error { return c.write.move(t
 
 func (c *connection) Close() error {
 	defer c.release()
-	defer c.read.rouse()
+	defer c.lookout.close()
 	return c.socket.Close()
 }
 
-// patience is how long the read of a single byte waits: longer than most requests
-// take, so that it never looks, and not so long that a client that has left would be
-// waited for.
-const patience = 100 * time.Millisecond
-
 // deadline is when reads, or writes, fail. The runtime is told of one that is no
-// later. Where that passes first the call goes on, with the one that is wanted by
-// then: so a deadline that is moved on a thousand times a second is set once.
+// later, and only for a call. Where that passes first the call goes on, with the one
+// that is wanted by then: so a deadline that is moved on a thousand times a second is
+// set once.
 type deadline struct {
 	set func(time.Time) error // tells the runtime
 
-	mu      sync.Mutex
-	wanted  time.Time   // zero for none
-	armed   time.Time   // what the runtime was told
-	waiting bool        // waitToMove is
-	roused  sync.Cond   // waiting has become false
-	timer   *time.Timer // ends the wait; nil before the first
+	mu     sync.Mutex
+	wanted time.Time // zero for none
+	armed  time.Time // what the runtime was told
+	calls  int       // under way
 }
 
-func (d *deadline) init(set func(time.Time) error) {
-	d.set = set
-	d.roused.L = &d.mu
+// call reads to p, or writes it.
+func (d *deadline) call(do func([]byte) (int, error), p []byte) (n int, err error) {
+	if !d.begin() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	defer d.end()
+	for {
+		var more int
+		more, err = do(p[n:])
+		n += more
+		if !expired(err) || !d.extend() {
+			return n, err
+		}
+	}
+}
+
+func expired(err error) bool { return err != nil && errors.Is(err, os.ErrDeadlineExceeded) }
+
+// begin says whether there is time for a call.
+func (d *deadline) begin() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lateLocked() {
+		if d.passedLocked() {
+			return false
+		}
+		_ = d.armLocked() // fails on a closed connection, as the call will
+	}
+	d.calls++
+	return true
+}
+
+func (d *deadline) end() {
+	d.mu.Lock()
+	d.calls--
+	d.mu.Unlock()
+}
+
+// none says that there is no deadline.
+func (d *deadline) none() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.wanted.IsZero()
 }
 
 // move sets the deadline, also that of a call under way.
@@ -111,72 +161,33 @@ func (d *deadline) move(t time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wanted = t
-	if d.waiting {
-		d.rouseLocked() // if it reads on, it will arm it
-		return nil
+	if d.calls > 0 && d.lateLocked() {
+		return d.armLocked()
 	}
-	return d.armLocked()
-}
-
-// arm is called before a read: until then a deadline may not have been armed because
-// nobody but waitToMove needed it.
-func (d *deadline) arm() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	_ = d.armLocked() // fails on a closed connection, as the read will
+	return nil
 }
 
 // extend says whether a call that the armed deadline has ended may go on.
 func (d *deadline) extend() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.passedLocked() {
-		return false
-	}
-	d.armed = d.wanted
-	return d.set(d.wanted) == nil
+	return !d.passedLocked() && d.armLocked() == nil
 }
 
-// waitToMove waits until the deadline is moved or passes, but not beyond patience,
-// and says whether there is still time then.
-func (d *deadline) waitToMove() bool {
+// interrupt has a read under way that is none of call's end, to be extended.
+func (d *deadline) interrupt() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	wait := patience
-	if !d.wanted.IsZero() {
-		wait = min(wait, time.Until(d.wanted))
-	}
-	if wait <= 0 {
-		return false
-	}
-	if d.timer == nil {
-		d.timer = time.AfterFunc(wait, d.rouse)
-	} else {
-		d.timer.Reset(wait)
-	}
-	for d.waiting = true; d.waiting; {
-		d.roused.Wait()
-	}
-	d.timer.Stop()
-	return !d.passedLocked()
+	d.armed = time.Unix(1, 0)
+	_ = d.set(d.armed) // fails on a closed connection, as the call does
 }
 
-func (d *deadline) rouse() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rouseLocked()
+// lateLocked says that what the runtime was told comes too late.
+func (d *deadline) lateLocked() bool {
+	return !d.wanted.IsZero() && (d.armed.IsZero() || d.wanted.Before(d.armed))
 }
 
-func (d *deadline) rouseLocked() {
-	d.waiting = false
-	d.roused.Broadcast()
-}
-
-// armLocked tells the runtime, unless what it was told comes first.
 func (d *deadline) armLocked() error {
-	if d.wanted.IsZero() || (!d.armed.IsZero() && !d.wanted.Before(d.armed)) {
-		return nil
-	}
 	d.armed = d.wanted
 	return d.set(d.wanted)
 }

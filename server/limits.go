@@ -49,7 +49,7 @@ func (s *Server) newEventServer() *http.Server {
 	srv := s.newHTTPServer(s.eventHandler())
 	srv.ReadTimeout = bodyGrace // extended while a body makes progress
 	srv.ConnState = noteIdle
-	srv.ConnContext = withStreams
+	srv.ConnContext = forRequests
 	srv.HTTP2 = http2Limits()
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)

@@ -13,7 +13,11 @@ import (
 // there are, an *atomic.Int64.
 type ofConnection struct{}
 
-func withStreams(ctx context.Context, _ net.Conn) context.Context {
+// forRequests is an http.Server's ConnContext.
+func forRequests(ctx context.Context, c net.Conn) context.Context {
+	if c, ok := c.(*connection); ok {
+		ctx = c.requests(ctx)
+	}
 	return context.WithValue(ctx, ofConnection{}, new(atomic.Int64))
 }
 
