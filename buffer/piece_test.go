@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -79,6 +80,20 @@ func TestShedPlaces(t *testing.T) {
 	}
 	g.finish()
 	once(t, files, all...)
+}
+
+// TestPlacesCost: what is let go is counted with no less than what it still takes: its
+// places, and the partition that they are of (I6).
+func TestPlacesCost(t *testing.T) {
+	for _, n := range []int{1, 2, 100} {
+		most := int64(2*n) * int64(unsafe.Sizeof(piece{})) // of a slice that has just grown
+		if least := most + int64(unsafe.Sizeof(partition{})); placesOf(n) < least {
+			t.Errorf("%d places of a partition count as %d bytes, and take %d", n, placesOf(n), least)
+		}
+	}
+	if n := placesOf(0); n != 0 {
+		t.Errorf("a partition that is in memory costs %d bytes more", n)
+	}
 }
 
 // TestShedShare: a tenant that has filled its share goes on posting, while its rows

@@ -48,3 +48,15 @@ func TestClaim(t *testing.T) {
 		t.Error("two files of one name")
 	}
 }
+
+// TestPutOfAFailedWindow: a put that begins while its window fails is given up, as those
+// are that had begun (I8).
+func TestPutOfAFailedWindow(t *testing.T) {
+	w := newWindow(journal.WindowID{}, 1, nil)
+	w.fail(errors.New("encode"))
+	given := false
+	w.putting(&file{}, func() { given = true })
+	if !given {
+		t.Error("nobody gives it up")
+	}
+}

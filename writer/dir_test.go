@@ -354,3 +354,35 @@ func TestDirFailsClosedForConcurrentPut(t *testing.T) {
 		t.Errorf("the Put beside it = %v after %d syncs, want an error after 2", err, syncs)
 	}
 }
+
+// A Put that comes while another one has linked its object, and not synced all of its
+// folders, confirms nothing that a power failure takes: what the other will make durable
+// is not so yet.
+func TestDirPutBesideAPut(t *testing.T) {
+	for step := range 3 { // its folder, the one above, the bucket
+		for seed := range uint64(8) {
+			fsys := crashfs.New(seed)
+			b := writer.NewDir(fsys, crashRoot)
+			put := func(key string) error { return b.Put(t.Context(), key, bytes.NewReader([]byte(key))) }
+			linked, syncs := false, 0
+			fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+				if linked = linked || op.Kind == crashfs.Link; !linked || op.Kind != crashfs.SyncDir {
+					return crashfs.Done
+				}
+				if syncs++; syncs != step+1 {
+					return crashfs.Done
+				}
+				if err := put("a/b/2"); err != nil {
+					t.Errorf("the Put beside it = %v", err)
+				}
+				return crashfs.Crash
+			})
+			if err := put("a/b/1"); err == nil {
+				t.Errorf("the Put that the power failure met = nil, after %d syncs", syncs)
+			}
+			if _, err := writer.NewDir(fsys.Reopen(), crashRoot).Head(t.Context(), "a/b/2"); err != nil {
+				t.Errorf("sync %d, seed %d: after a power failure: %v", step, seed, err)
+			}
+		}
+	}
+}

@@ -45,4 +45,25 @@ var commandMutations = []mutation{
 		edits: replace("if f.Fatal {", "if false {"),
 		in:    "cmd/parquay", run: "TestUnfitBucketIsRefused",
 	},
+	{
+		name:  "a bucket that takes nothing more keeps its process",
+		rule:  i5,
+		file:  "cmd/parquay/bucketcheck.go",
+		edits: replace("errors.Is(err, errUnfit) || errors.Is(err, writer.ErrBucketFailed) ||", "errors.Is(err, errUnfit) ||"),
+		in:    "cmd/parquay", run: "TestGatewayEndsWithItsBucket",
+	},
+	{
+		name:  "a failed journal waits for ever for a bucket's disk that can't be written",
+		rule:  i5,
+		file:  "cmd/parquay/bucketcheck.go",
+		edits: replace("errors.Is(err, writer.ErrBucketUnwritable) && c.journalFailed()", "false"),
+		in:    "cmd/parquay", run: "TestGatewayEndsWithItsDisk",
+	},
+	{
+		name:  "a bucket's disk that can't be written for a while ends the process",
+		rule:  i5,
+		file:  "cmd/parquay/bucketcheck.go",
+		edits: replace("errors.Is(err, writer.ErrBucketUnwritable) && c.journalFailed()", "errors.Is(err, writer.ErrBucketUnwritable)"),
+		in:    "cmd/parquay", run: "TestGatewayOutlastsItsBucketsDisk",
+	},
 }

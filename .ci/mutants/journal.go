@@ -332,4 +332,25 @@ var journalMutations = []mutation{
 		edits: replace("if at.Offset < 0 || at.Offset+int64(len(p)) > size {", "if at.Offset < 0 {"),
 		in:    "buffer/journal", run: "TestDiskConformance",
 	},
+	{
+		name:  "a header that can't be read now is taken for none",
+		rule:  i4,
+		file:  "buffer/journal/segment.go",
+		edits: replace("if h == nil && err == nil && v.fault != nil {", "if false {"),
+		in:    "buffer/journal", run: "TestUnreadableHeader",
+	},
+	{
+		name:  "the damaged end of a window of one's own is taken for a torn tail",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/append.go",
+		edits: drop("\td.ends(h.ID(), w.next)\n"),
+		in:    "buffer", run: "TestOwnTailDamaged",
+	},
+	{
+		name:  "what proves that a window had ended is forgotten with the next one",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/windows.go",
+		edits: drop("\t\t\td.ends(h.before(), h.begins)\n"),
+		in:    "buffer", run: "TestTailOfAnEarlierProcess",
+	},
 }

@@ -69,7 +69,9 @@ const (
 
 // mutations is the whole list.
 func mutations() []mutation {
-	return slices.Concat(journalMutations, bufferMutations, writerMutations, serverMutations, schemaMutations, commandMutations)
+	return slices.Concat(journalMutations,
+		committerMutations, flushMutations, replayMutations, memoryMutations, accountMutations,
+		writerMutations, bucketMutations, serverMutations, schemaMutations, commandMutations)
 }
 
 // apply returns the mutated file.
