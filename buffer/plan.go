@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"parquay/buffer/journal"
@@ -21,6 +22,7 @@ type plan struct {
 	shares map[string]int64 // rows of each tenant
 	trace  *trace
 	damage []journal.Damage
+	frames spans // that were read
 	passes []map[part]bool
 }
 
@@ -64,6 +66,7 @@ func (r *replayer) plan(next retry) (*plan, error) {
 		p.rows += int64(b.Rows)
 		p.shares[b.Tenant] += int64(b.Rows)
 		p.trace.note(b.Tenant, frame)
+		p.frames.add(frame)
 		return nil
 	})
 	if err != nil {
@@ -87,6 +90,28 @@ func (r *replayer) plan(next retry) (*plan, error) {
 		used += size
 	}
 	return p, nil
+}
+
+// spans are ascending frame numbers, as ranges without a gap: one, but for damage.
+type spans []span
+
+type span struct{ first, last uint64 }
+
+// add adds a number that is not less than any before it.
+func (s *spans) add(n uint64) {
+	switch end := len(*s) - 1; {
+	case end < 0 || n > (*s)[end].last+1:
+		*s = append(*s, span{n, n})
+	default:
+		(*s)[end].last = n
+	}
+}
+
+// starts says whether s is how all begins, as far as it goes.
+func (s spans) starts(all spans) bool {
+	end := len(s) - 1
+	return len(s) <= len(all) && slices.Equal(s[:end], all[:end]) &&
+		s[end].first == all[end].first && s[end].last <= all[end].last
 }
 
 // passFiles is how many files a pass may have: so many that they find room beside

@@ -326,8 +326,9 @@ func (r *replayer) pass(ctx context.Context, p *plan, w *window, parts map[part]
 	defer reader.Close()
 	r.b.budget.replaying.Store(true)
 	defer r.b.budget.replaying.Store(false)
+	var frames spans
 	err = eachBatch(reader, func(frame uint64, b journal.Batch) error {
-		if found := reader.Damage(); len(found) > len(p.damage) {
+		if frames.add(frame); !frames.starts(p.frames) {
 			return errAnother
 		}
 		if !parts[part{b.Table, b.Tenant, b.Hour}] {
@@ -345,7 +346,7 @@ func (r *replayer) pass(ctx context.Context, p *plan, w *window, parts map[part]
 		rows += int64(b.Rows)
 		return r.send(ctx, replayed{window: w, batch: batch, frame: frame})
 	})
-	if err == nil && !slices.Equal(reader.Damage(), p.damage) {
+	if err == nil && (!slices.Equal(frames, p.frames) || !slices.Equal(reader.Damage(), p.damage)) {
 		err = errAnother
 	}
 	return rows, err

@@ -11,6 +11,7 @@ import (
 
 	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
+	"parquay/schema"
 )
 
 // TestUnreadForAWhile: frames that one reading of a window does not get, and the next
@@ -37,6 +38,57 @@ func TestUnreadForAWhile(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestUnreadElsewhere: where a reading lacks other frames than the one before it did, no
+// file is put of it, not even one that is cut before the reading ends: the names would be
+// taken by rows that no later reading gives them (I3).
+func TestUnreadElsewhere(t *testing.T) {
+	for _, frame := range []int{-1, 0, 2} { // that the reading lacks, none with -1, where the others lack frame 1
+		t.Run(fmt.Sprint("frame=", frame), synctested(func(t *testing.T) {
+			dir, files := t.TempDir(), newFakeFiles(t)
+			cfg := config(t, vfs.OS{}, dir, files)
+			cfg.FileRows = 2
+			files.step = func(int, string, FileID) verdict { return fails }
+			g := start(t, cfg)
+			var all []*schema.Batch
+			for range 6 {
+				all = append(all, batch("acme", 1, 1, 0))
+				g.mustPost(all[len(all)-1])
+			}
+			g.crash()
+			files.step = nil
+			cfg = config(t, vfs.OS{}, dir, files)
+			cfg.Medium = &moving{Medium: cfg.Medium, at: looks + 1, frame: frame}
+			g = start(t, cfg)
+			time.Sleep(time.Hour)
+			g.finish()
+			once(t, files, append(all[:1:1], all[2:]...)...)
+		}))
+	}
+}
+
+// moving is a journal that does not give back frame 1, but at the at-th opening another.
+type moving struct {
+	journal.Medium
+	at, frame int
+	opens     int
+}
+
+func (m *moving) Open(id journal.WindowID) (journal.Reader, error) {
+	r, err := m.Medium.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	lacks := 1
+	if m.opens == m.at {
+		lacks = m.frame
+	}
+	m.opens++
+	if lacks < 0 {
+		lacks = 1 << 30
+	}
+	return &fadingReader{Reader: r, left: lacks}, nil
 }
 
 // TestUnreadThenHealed: of a window that was given up as unreadable, files were put
