@@ -40,9 +40,9 @@ type part struct {
 	hour   int64
 }
 
-// plan reads the window once, counts its rows and deals its partitions into
-// passes that fit a quarter of the memory and half of the backlog. A partition counts for no more than
-// two row groups, since full ones are encoded while the reading goes on.
+// plan reads the window once, counts its rows and deals its partitions into passes
+// that fit a quarter of the memory and half of the backlog. A partition counts for no
+// more than two row groups, since full ones are encoded while the reading goes on.
 func (r *replayer) plan(next retry) (*plan, error) {
 	reader, err := r.b.cfg.Medium.Open(next.id)
 	if err != nil {

@@ -14,7 +14,7 @@ const (
 )
 
 // queue is a FIFO for each lane. It has no bound of its own: what is queued holds
-// memory that the budget has counted, or files that the journal's limit bounds.
+// memory that the budget has counted, or is a file, of which Config.Backlog has no more.
 type queue[T any] struct {
 	mu    sync.Mutex
 	some  sync.Cond
