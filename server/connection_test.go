@@ -181,7 +181,11 @@ func TestDeadlineInTheMiddle(t *testing.T) {
 		client, end := net.Pipe()
 		c := newPiped(end)
 		_ = c.SetDeadline(time.Now().Add(time.Second))
-		_ = c.SetDeadline(time.Now().Add(time.Hour))
+		go func() { _, _ = client.Write([]byte("first")) }()
+		if n, err := c.Read(make([]byte, 8)); n != 5 || err != nil {
+			t.Errorf("%d bytes read, %v", n, err)
+		}
+		time.AfterFunc(time.Second/2, func() { _ = c.SetDeadline(time.Now().Add(time.Hour)) })
 		received := make(chan string, 1)
 		go func() {
 			p := make([]byte, 5)
