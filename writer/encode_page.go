@@ -36,6 +36,7 @@ type pageWriter struct {
 	scratch []byte  // encodings want a buffer that they may overwrite
 	int32s  []int32 // as above
 	deltas  deltas
+	levels  rle.Encoding
 }
 
 func newPageWriter() (pageWriter, error) {
@@ -63,8 +64,8 @@ func (p *pageWriter) addLevels(levels []byte, n int, level, highest byte) error 
 		p.raw = append(p.raw, level)
 	} else {
 		var err error
-		encoding := rle.Encoding{BitWidth: bits.Len8(highest)}
-		if p.scratch, err = encoding.EncodeLevels(p.scratch, levels); err != nil {
+		p.levels.BitWidth = bits.Len8(highest)
+		if p.scratch, err = p.levels.EncodeLevels(p.scratch, levels); err != nil {
 			return err
 		}
 		p.raw = append(p.raw, p.scratch...)

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parquet-go/parquet-go/format"
+
 	"parquay/schema"
 )
 
@@ -157,10 +159,11 @@ func (f *Output) closeLocked() (int64, error) {
 	}
 	begin := time.Now()
 	info := f.infoLocked()
-	if err := f.endLocked(&info); err != nil {
+	metadata := info.metadata()
+	if err := f.endLocked(&info, metadata); err != nil {
 		return 0, err
 	}
-	rows, err := f.checkLocked(info)
+	rows, err := f.checkLocked(info, metadata)
 	if err == nil {
 		f.writer.cfg.Metrics.finish.Observe(since(begin))
 	}
@@ -168,10 +171,10 @@ func (f *Output) closeLocked() (int64, error) {
 }
 
 // endLocked writes the footer.
-func (f *Output) endLocked(info *Info) error {
+func (f *Output) endLocked(info *Info, metadata []format.KeyValue) error {
 	scratch := f.writer.footers.Get().(*footer)
 	defer f.writer.footers.Put(scratch)
-	if err := f.body.append(scratch.encode(f.layout, info, f.groups)); err != nil {
+	if err := f.body.append(scratch.encode(f.layout, info, metadata, f.groups)); err != nil {
 		return err
 	}
 	f.groups = nil
@@ -180,7 +183,7 @@ func (f *Output) endLocked(info *Info) error {
 
 // checkLocked reads the file from wherever it is, and expects to find what was meant
 // to be written: what the file says of itself, and every row's time.
-func (f *Output) checkLocked(want Info) (rows int64, err error) {
+func (f *Output) checkLocked(want Info, metadata []format.KeyValue) (rows int64, err error) {
 	r, ok := f.writer.readbacks.Get().(*readback)
 	if !ok {
 		if r, err = newReadback(); err != nil {
@@ -194,7 +197,7 @@ func (f *Output) checkLocked(want Info) (rows int64, err error) {
 			err = fmt.Errorf("read back: %w", e)
 		}
 	}()
-	got, err := r.read(c, c.Size(), f.layout, want.metadata())
+	got, err := r.read(c, c.Size(), f.layout, metadata)
 	if err != nil {
 		return 0, fmt.Errorf("read back: %w", err)
 	}

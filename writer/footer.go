@@ -19,13 +19,13 @@ const (
 // footer is the scratch memory of writing footers.
 type footer struct{ compact }
 
-// encode returns the bytes that end a file of these row groups, valid until the
-// next call.
+// encode returns the bytes that end a file of these row groups and that metadata,
+// valid until the next call.
 //
 // There is no page index. A row group has one page or few in most columns, so it
 // would tell next to nothing, and wrong ones made files of several writers
 // unreadable for Athena.
-func (f *footer) encode(l *layout, info *Info, groups []placedGroup) []byte {
+func (f *footer) encode(l *layout, info *Info, metadata []format.KeyValue, groups []placedGroup) []byte {
 	f.compact = compact{b: f.b[:0]}
 	f.i32(1, 2) // the format's version
 	f.field(2, thriftList)
@@ -36,7 +36,6 @@ func (f *footer) encode(l *layout, info *Info, groups []placedGroup) []byte {
 		f.group(l, &groups[i], i)
 	}
 	f.last = 4
-	metadata := info.metadata()
 	f.list(5, len(metadata), thriftStruct)
 	for _, m := range metadata {
 		f.element()

@@ -87,7 +87,7 @@ func TestReadBackRefusesEveryChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func(info Info) error {
-		data := append(bytes.Clone(f.body.memory), new(footer).encode(f.layout, &info, f.groups)...)
+		data := append(bytes.Clone(f.body.memory), new(footer).encode(f.layout, &info, info.metadata(), f.groups)...)
 		_, err := r.read(bytes.NewReader(data), int64(len(data)), f.layout, info.metadata())
 		return err
 	}
