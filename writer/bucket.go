@@ -101,9 +101,6 @@ var (
 	// on: it stores nothing more for this process, however often it is asked. The next
 	// process may use it again.
 	ErrBucketFailed = errors.New("the bucket takes nothing more from this process")
-	// ErrBucketUnwritable is returned while the disk of a bucket that is a directory is
-	// read-only or fails. It may be mended, but hardly under a process that uses it.
-	ErrBucketUnwritable = errors.New("the bucket's disk can't be written")
 )
 
 // maxKey is S3's limit for a key, in bytes.

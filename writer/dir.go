@@ -57,7 +57,7 @@ func newDir(fsys FS, root string) *dirBucket {
 func (b *dirBucket) String() string { return "file://" + filepath.ToSlash(b.root) }
 
 func (b *dirBucket) Put(ctx context.Context, key string, body Body) error {
-	fail := func(err error) error { return fmt.Errorf("put %s into %s: %w", key, b, unwritable(err)) }
+	fail := func(err error) error { return fmt.Errorf("put %s into %s: %w", key, b, err) }
 	if err := CheckKey(key); err != nil {
 		return fail(err)
 	}
@@ -356,15 +356,6 @@ func (b *dirBucket) stat(name string) (fs.FileInfo, error) {
 		return nil, fmt.Errorf("%w: %s is no regular file", ErrNotFound, name)
 	}
 	return info, nil
-}
-
-// unwritable makes a disk's refusal to be written ErrBucketUnwritable.
-func unwritable(err error) error {
-	body := (*bodyError)(nil) // of another disk
-	if (errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)) && !errors.As(err, &body) {
-		return fmt.Errorf("%w: %w", ErrBucketUnwritable, err)
-	}
-	return err
 }
 
 // absent makes a missing file ErrNotFound, also one below what is a file itself.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,9 +40,9 @@ type bucketCheck struct {
 	log     *slog.Logger
 	pending prometheus.Gauge
 	passed  chan struct{} // closed when puts may begin
-	failed  chan error    // why no put of this process will succeed any more
+	failed  chan error    // why there is something that this process will never put
 
-	// journalFailed is set before the first put.
+	// journalFailed is set before the first file is made.
 	journalFailed func() bool
 }
 
@@ -52,10 +53,14 @@ type watchedBucket struct {
 }
 
 func (b watchedBucket) Put(ctx context.Context, key string, body writer.Body) error {
-	err := b.Bucket.Put(ctx, key, body)
-	if b.check.final(err) {
+	return b.check.heed(b.Bucket.Put(ctx, key, body))
+}
+
+// heed ends the process after an error that is final, and returns it.
+func (c *bucketCheck) heed(err error) error {
+	if c.final(err) {
 		select {
-		case b.check.failed <- err:
+		case c.failed <- err:
 		default: // it was told
 		}
 	}
@@ -109,8 +114,8 @@ func (c *bucketCheck) Put(ctx context.Context, key string, body writer.Body) err
 }
 
 // run goes on with a check that could not be made at the start, and then waits until
-// ctx ends. It returns early, with why, when the bucket is unfit, or will take nothing
-// more from this process: the next one may fare better, and has the journal.
+// ctx ends. It returns early, with why, when the bucket is unfit, or this process can't put
+// what it has: the next one may fare better, and has the journal.
 func (c *bucketCheck) run(ctx context.Context) error {
 	if err := c.awaitPassed(ctx); err != nil {
 		return err
@@ -147,12 +152,12 @@ func (c *bucketCheck) awaitPassed(ctx context.Context) error {
 	}
 }
 
-// final says that it makes no sense to ask the bucket again. A disk that can't be written
-// may be mended while events are accepted. Not so where the journal has failed: it is the
+// final says that it makes no sense to ask again. A disk that is read-only, or fails, may
+// be mended while events are accepted. Not so where the journal has failed: it is the
 // same disk as a rule, mended when nobody uses it, and the journal has what is not put.
 func (c *bucketCheck) final(err error) bool {
 	return errors.Is(err, errUnfit) || errors.Is(err, writer.ErrBucketFailed) ||
-		errors.Is(err, writer.ErrBucketUnwritable) && c.journalFailed()
+		(errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)) && c.journalFailed()
 }
 
 // try checks the bucket. An error that is not final says that it could not be asked.

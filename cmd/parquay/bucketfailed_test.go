@@ -1,4 +1,4 @@
-// Tests of a bucket in a directory whose disk fails.
+// Tests of a process whose disk fails, the journal's or that of a bucket in a directory.
 
 package main
 
@@ -72,16 +72,17 @@ func TestGatewayEndsWithItsBucket(t *testing.T) {
 	}
 }
 
-// unwritableBucketFS is a failingFS in which no file of the bucket can be made while
-// refuse is set.
-type unwritableBucketFS struct {
+// unwritableFS is a failingFS in which no file can be made in one folder while refuse is
+// set.
+type unwritableFS struct {
 	failingFS
+	folder string
 	refuse atomic.Pointer[error]
 	asked  atomic.Int64 // how often since
 }
 
-func (f *unwritableBucketFS) Create(name string) (vfs.File, error) {
-	if err := f.refuse.Load(); err != nil && strings.Contains(name, "/bucket/") {
+func (f *unwritableFS) Create(name string) (vfs.File, error) {
+	if err := f.refuse.Load(); err != nil && strings.Contains(name, f.folder) {
 		f.asked.Add(1)
 		return nil, &fs.PathError{Op: "open", Path: name, Err: *err}
 	}
@@ -95,7 +96,7 @@ func TestGatewayEndsWithItsDisk(t *testing.T) {
 	for _, refusal := range []error{syscall.EROFS, syscall.EIO} {
 		for _, unchecked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v, unchecked %t", refusal, unchecked), func(t *testing.T) {
-				dir, fsys := t.TempDir(), &unwritableBucketFS{}
+				dir, fsys := t.TempDir(), &unwritableFS{folder: "/bucket/"}
 				if unchecked { // the check at the start was refused already
 					fsys.refuse.Store(&refusal)
 				}
@@ -112,7 +113,7 @@ func TestGatewayEndsWithItsDisk(t *testing.T) {
 				}
 				select {
 				case err := <-ended:
-					if !errors.Is(err, errJournal) || !errors.Is(err, writer.ErrBucketUnwritable) {
+					if !errors.Is(err, errJournal) || !errors.Is(err, refusal) {
 						t.Errorf("it ended with %v", err)
 					}
 				case <-time.After(time.Minute):
@@ -124,12 +125,37 @@ func TestGatewayEndsWithItsDisk(t *testing.T) {
 	}
 }
 
+// So it does if the bucket takes files, and there is no place any more to make them.
+func TestGatewayEndsWithItsSpool(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var refusal error = syscall.EROFS
+	dir, fsys := t.TempDir(), &unwritableFS{folder: "/spool/"}
+	g := openTest(t, dir, fsys, "PARQUAY_FLUSH_INTERVAL", "1h", "PARQUAY_SHUTDOWN", "1s")
+	events := "http://" + g.server.Addr().String() + "/v1/events"
+	_, ended := running(t, g)
+	postLong(t, events)
+	fsys.refuse.Store(&refusal)
+	fsys.fail.Store(true)
+	if status, text := request(t, "POST", events, `{"type":"message.sent"}`); status != 503 {
+		t.Fatalf("an event that was not synced was answered %d %s", status, text)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errJournal) || !errors.Is(err, refusal) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
+	deliveredByTheNext(t, dir)
+}
+
 // While the journal works, a disk that takes no files is an outage of the bucket: events
 // are accepted, and put when it has been mended.
 func TestGatewayOutlastsItsBucketsDisk(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	var refusal error = syscall.EROFS
-	dir, fsys := t.TempDir(), &unwritableBucketFS{}
+	dir, fsys := t.TempDir(), &unwritableFS{folder: "/bucket/"}
 	g := openTest(t, dir, fsys, "PARQUAY_FLUSH_INTERVAL", "1s")
 	stop, _ := running(t, g)
 	fsys.refuse.Store(&refusal)

@@ -52,7 +52,7 @@ func openPipeline(ctx context.Context, s Settings, tables []*schema.Table, fsys 
 		return nil, errors.Join(fmt.Errorf("open the writer: %w", err), disk.Close())
 	}
 	b, err := buffer.Open(buffer.Config{
-		Medium: disk, Incarnation: incarnation, Files: files{w, check.putter}, Tables: tables,
+		Medium: disk, Incarnation: incarnation, Files: watchedFiles{files{w, check.putter}, check}, Tables: tables,
 		Volatile:      s.Ack == "memory",
 		FlushInterval: s.FlushInterval,
 		WindowBytes:   int64(s.WindowBytes), FileRows: s.FileRows,

@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,12 +61,7 @@ func TestGatewaySpoolLosesBytes(t *testing.T) {
 			g := openTest(t, dir, fsys, "PARQUAY_FLUSH_INTERVAL", "1h", "PARQUAY_SHUTDOWN", "1m")
 			events := "http://" + g.server.Addr().String() + "/v1/events"
 			stop, _ := running(t, g)
-			const n = 200
-			for range n {
-				if status, text := request(t, "POST", events, longEvent()); status != 202 {
-					t.Fatalf("%d %s", status, text)
-				}
-			}
+			n := postLong(t, events)
 			if err := stop(); err != nil {
 				t.Error(err)
 			}
@@ -85,11 +81,21 @@ func TestGatewaySpoolLosesBytes(t *testing.T) {
 	}
 }
 
-// longEvent is an event of 50 KiB that can't be compressed well.
-func longEvent() string {
-	var b strings.Builder
-	for b.Len() < 50<<10 {
-		b.WriteString(rand.Text())
+// postLong posts so many events that their file is spooled, and returns how many.
+func postLong(t *testing.T, url string) (n int64) {
+	t.Helper()
+	const events = 75 // a body
+	text := make([]byte, 40<<10)
+	for size := 0; size < 5<<20; size += events * len(text) {
+		var body strings.Builder
+		for range events {
+			rand.Read(text) // never fails
+			fmt.Fprintf(&body, `{"type":"message.sent","attributes":{"text":%q}}`+"\n", base64.StdEncoding.EncodeToString(text))
+		}
+		if status, answer := request(t, "POST", url, body.String()); status != 202 {
+			t.Fatalf("%d %s", status, answer)
+		}
+		n += events
 	}
-	return fmt.Sprintf(`{"type":"message.sent","attributes":{"text":%q}}`, b.String())
+	return n
 }

@@ -25,6 +25,31 @@ func (f files) Create(id buffer.FileID, t *schema.Table) (buffer.File, error) {
 
 func (f files) Hurry() { f.putter.Hurry() }
 
+// watchedFiles are files whose errors are heeded. Those of puts are by the putter.
+type watchedFiles struct {
+	files
+	check *bucketCheck
+}
+
+func (f watchedFiles) Create(id buffer.FileID, t *schema.Table) (buffer.File, error) {
+	file, err := f.files.Create(id, t)
+	return watchedFile{file, f.check}, err
+}
+
+type watchedFile struct {
+	buffer.File
+	check *bucketCheck
+}
+
+func (f watchedFile) Append(ctx context.Context, batches []*schema.Batch) error {
+	return f.check.heed(f.File.Append(ctx, batches))
+}
+
+func (f watchedFile) Close(ctx context.Context) (rows int64, err error) {
+	rows, err = f.File.Close(ctx)
+	return rows, f.check.heed(err)
+}
+
 // intake gives the server the buffer's admission.
 type intake struct{ b *buffer.Buffer }
 
