@@ -49,6 +49,7 @@ const (
 	panics            // as a defect of the encoder would
 	waits             // until the gate opens, or the context ends (put only)
 	slow              // done after a while, unless the context ends before (put only)
+	stalls            // done after a long while, unless the context ends before (put only)
 	loses             // close tells of fewer rows than were appended
 	duplicate         // applied twice (put only)
 	delayed           // an error, and it is applied after a later put of its key, or at land (put only)
@@ -221,9 +222,9 @@ func (f *fakeFile) Put(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	if v == slow {
+	if while := map[verdict]time.Duration{slow: time.Second / 2, stalls: 10 * time.Minute}[v]; while > 0 {
 		select {
-		case <-time.After(time.Second / 2):
+		case <-time.After(while):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -135,7 +135,7 @@ func drawProcess(t *rapid.T) process {
 	sometimes("wounds", func() { p.damage = rapid.SliceOfN(rapid.Custom(drawWound), 1, 2).Draw(t, "wounds") })
 	sometimes("faults", func() { p.faults = rapid.SliceOfN(rapid.Custom(drawFault), 1, 2).Draw(t, "faults") })
 	sometimes("verdicts", func() {
-		p.verdicts = rapid.SliceOfN(rapid.SampledFrom([]verdict{done, fails, unknown, delayed, duplicate, panics, loses}), 1, 12).Draw(t, "verdicts")
+		p.verdicts = rapid.SliceOfN(rapid.SampledFrom([]verdict{done, fails, unknown, delayed, duplicate, panics, loses, slow, stalls}), 1, 12).Draw(t, "verdicts")
 	})
 	return p
 }
