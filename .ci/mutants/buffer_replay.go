@@ -75,11 +75,18 @@ var replayMutations = []mutation{
 		rule: i3,
 		file: "buffer/replay.go",
 		edits: []edit{
-			{"if found := reader.Damage(); len(found) > len(p.damage) {", "if false {"},
-			{"!slices.Equal(reader.Damage(), p.damage)", "false"},
+			{"!frames.starts(p.frames)", "false"},
+			{"(!slices.Equal(frames, p.frames) || !slices.Equal(reader.Damage(), p.damage))", "false"},
 			{"if sent != p.rows {", "if false {"},
 		},
 		in: "buffer", run: "TestUnreadForAWhile",
+	},
+	{
+		name:  "a reading that lacks as much as the first one, elsewhere, is put",
+		rule:  i3,
+		file:  "buffer/replay.go",
+		edits: replace("!frames.starts(p.frames)", "len(frames) > len(p.frames)"),
+		in:    "buffer", run: "TestUnreadElsewhere",
 	},
 	{
 		name:  "a window is deleted that was put in part before it could be read",
