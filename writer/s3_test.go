@@ -211,7 +211,7 @@ func TestS3SilentPeer(t *testing.T) {
 // However slow a body goes, it is not cut off while it moves.
 func TestS3SlowBodyIsNotStalled(t *testing.T) {
 	setenv(t)
-	const stall = 400 * time.Millisecond
+	const stall = 2 * time.Second // a busy machine takes a while for one read
 	b := bucketAt(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) },
 		writer.S3Options{Conditional: true, Checksum: "none"})
 	writer.SetStall(b, stall)
@@ -228,7 +228,7 @@ func TestS3SlowBodyIsNotStalled(t *testing.T) {
 type slowBody struct{ *bytes.Reader }
 
 func (s slowBody) ReadAt(p []byte, off int64) (int, error) {
-	time.Sleep(40 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond)
 	return s.Reader.ReadAt(p, off)
 }
 
