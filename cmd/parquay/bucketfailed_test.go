@@ -150,6 +150,44 @@ func TestGatewayEndsWithItsSpool(t *testing.T) {
 	deliveredByTheNext(t, dir)
 }
 
+// hangingFS is a failingFS in which the making of a file of the bucket does not return
+// until it is released.
+type hangingFS struct {
+	failingFS
+	release chan struct{}
+}
+
+func (f *hangingFS) Create(name string) (vfs.File, error) {
+	if strings.Contains(name, "/bucket/") && f.fail.Load() {
+		<-f.release
+	}
+	return f.failingFS.Create(name)
+}
+
+// A process whose journal has failed says so with its exit code also when a disk does
+// not let it end in order.
+func TestGatewaySaysItsJournalFailedOfASilentDisk(t *testing.T) {
+	dir, fsys := t.TempDir(), &hangingFS{release: make(chan struct{})}
+	g := openTest(t, dir, fsys, "PARQUAY_FLUSH_INTERVAL", "1h", "PARQUAY_SHUTDOWN", "1s")
+	events := "http://" + g.server.Addr().String() + "/v1/events"
+	stop, _ := running(t, g)
+	if status, text := request(t, "POST", events, `{"type":"message.sent"}`); status != 202 {
+		t.Fatalf("%d %s", status, text)
+	}
+	fsys.fail.Store(true)
+	if status, text := request(t, "POST", events, `{"type":"message.sent"}`); status != 503 {
+		t.Fatalf("an event that was not synced was answered %d %s", status, text)
+	}
+	if err := stop(); !errors.Is(err, errJournal) || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("it ended with %v", err)
+	}
+	close(fsys.release)
+	until(t, "what it left to end", func() bool {
+		lock, err := vfs.OS{}.Lock(filepath.Join(dir, "journal", "LOCK"))
+		return err == nil && lock.Close() == nil
+	})
+}
+
 // While the journal works, a disk that takes no files is an outage of the bucket: events
 // are accepted, and put when it has been mended.
 func TestGatewayOutlastsItsBucketsDisk(t *testing.T) {

@@ -134,17 +134,18 @@ func (g *gateway) drain(ctx context.Context, signals <-chan os.Signal, buffering
 func (g *gateway) end(group *errgroup.Group) error {
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(group.Wait(), g.Close()) }()
+	var err error
 	select {
-	case err := <-ended:
-		if errors.Is(err, buffer.ErrFailed) {
-			return fmt.Errorf("%w: %w", errJournal, err)
-		}
-		if journal := g.buffer.Ready(); errors.Is(journal, buffer.ErrFailed) {
-			// Something else ended it first: the bucket has failed that it was to flush to.
-			return fmt.Errorf("%w: %w; %w", errJournal, journal, err)
-		}
-		return err
+	case err = <-ended:
 	case <-time.After(stopGrace):
-		return errors.New("a disk or a connection does not answer: stopped without waiting for it")
+		err = errors.New("a disk or a connection does not answer: stopped without waiting for it")
 	}
+	if journal := g.buffer.Ready(); errors.Is(journal, buffer.ErrFailed) && !errors.Is(err, buffer.ErrFailed) {
+		// Something else ended it: the disk or the bucket that it was to flush to.
+		err = errors.Join(journal, err)
+	}
+	if errors.Is(err, buffer.ErrFailed) {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	return err
 }
