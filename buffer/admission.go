@@ -123,7 +123,8 @@ func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) (Rece
 	}
 	r.shrink(held)
 	r.bytes = 0 // the commit's from here on
-	c := &commit{tenant: r.t, batches: batches, held: held, done: make(chan error, 1)}
+	c := r.b.commits.Get().(*commit)
+	c.tenant, c.batches, c.held = r.t, batches, held
 	c.tally = count(batches, hourOf(r.b.cfg.Now()))
 	c.tenant.account.receive(c.tally)
 	c.tenant.pins.Add(1) // the commit may outlive the reservation
@@ -133,8 +134,11 @@ func (r *Reservation) Commit(ctx context.Context, batches []*schema.Batch) (Rece
 	}
 	select {
 	case err := <-c.done:
-		return c.receipt, err
-	case <-ctx.Done():
+		receipt := c.receipt
+		*c = commit{done: c.done} // nobody else has it any more
+		r.b.commits.Put(c)
+		return receipt, err
+	case <-ctx.Done(): // its answer may come yet, and must be nobody else's
 		return Receipt{}, fmt.Errorf("wait for the journal: %w", ctx.Err())
 	}
 }

@@ -80,6 +80,7 @@ type Buffer struct {
 	traces     traces
 	disk       diskGauge
 	committer  *committer
+	commits    sync.Pool // of *commit, whose done is empty
 	replayer   *replayer
 	work       *queue[job]
 	uploads    *uploads
@@ -129,6 +130,7 @@ func Open(cfg Config) (*Buffer, error) {
 	b.traces.init(cfg.Memory / traceShare)
 	b.mu.pending = map[journal.WindowID]*unfinished{}
 	b.committer = newCommitter(b)
+	b.commits.New = func() any { return &commit{done: make(chan error, 1)} }
 
 	left, err := cfg.Medium.Windows()
 	if err != nil {
