@@ -58,33 +58,35 @@ func TestRefusedAtRecovery(t *testing.T) {
 // TestRefusedBesideAFailure: a window whose flush has failed is flushed again for all
 // tenants, though the bucket goes on refusing one tenant's file of it (I8).
 func TestRefusedBesideAFailure(t *testing.T) {
-	files := refuse(t, "refused")
-	refusing := files.step
-	var failed atomic.Bool
-	putting := make(chan struct{})
-	files.step = func(n int, what string, id FileID) verdict {
-		if what == "put" && id.Tenant == "refused" && !failed.Load() {
-			close(putting)
+	synctest.Test(t, func(t *testing.T) {
+		files := refuse(t, "refused")
+		refusing := files.step
+		var failed atomic.Bool
+		putting := make(chan struct{})
+		files.step = func(n int, what string, id FileID) verdict {
+			if what == "put" && id.Tenant == "refused" && !failed.Load() {
+				close(putting)
+			}
+			if what == "put" && id.Tenant == "other" && !failed.Load() {
+				<-putting
+				failed.Store(true)
+				return fails // as a spool does that has gone
+			}
+			return refusing(n, what, id)
 		}
-		if what == "put" && id.Tenant == "other" && !failed.Load() {
-			<-putting
-			failed.Store(true)
-			return fails // as a spool does that has gone
+		cfg := config(t, vfs.OS{}, t.TempDir(), files)
+		cfg.WindowBytes = 1 << 20
+		g := start(t, cfg)
+		bad, good := batch("refused", 1, 1, 0), batch("other", 1, 1, 1<<20)
+		g.mustPost(bad)
+		g.mustPost(good) // ends the window
+		if !within(func() bool { return len(files.batches()[string(good.Bytes)]) == 1 }) {
+			t.Error("I8: another tenant's rows wait for the refused one's")
 		}
-		return refusing(n, what, id)
-	}
-	cfg := config(t, vfs.OS{}, t.TempDir(), files)
-	cfg.WindowBytes = 1 << 20
-	g := start(t, cfg)
-	bad, good := batch("refused", 1, 1, 0), batch("other", 1, 1, 1<<20)
-	g.mustPost(bad)
-	g.mustPost(good) // ends the window
-	if !within(func() bool { return len(files.batches()[string(good.Bytes)]) == 1 }) {
-		t.Error("I8: another tenant's rows wait for the refused one's")
-	}
-	close(files.gate)
-	g.finish()
-	once(t, files, bad, good)
+		close(files.gate)
+		g.finish()
+		once(t, files, bad, good)
+	})
 }
 
 // TestHeldBesideAFailure: the same goes for a refused file that is not even put, since
