@@ -53,17 +53,17 @@ var commandMutations = []mutation{
 		in:    "cmd/parquay", run: "TestGatewayEndsWithItsBucket",
 	},
 	{
-		name:  "a failed journal waits for ever for a bucket's disk that can't be written",
+		name:  "a failed journal waits for ever for a disk that can't be written",
 		rule:  i5,
 		file:  "cmd/parquay/bucketcheck.go",
-		edits: replace("errors.Is(err, writer.ErrBucketUnwritable) && c.journalFailed()", "false"),
+		edits: replace("(errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)) && c.journalFailed()", "errors.Is(err, syscall.EROFS) && false"),
 		in:    "cmd/parquay", run: "TestGatewayEndsWithItsDisk",
 	},
 	{
 		name:  "a bucket's disk that can't be written for a while ends the process",
 		rule:  i5,
 		file:  "cmd/parquay/bucketcheck.go",
-		edits: replace("errors.Is(err, writer.ErrBucketUnwritable) && c.journalFailed()", "errors.Is(err, writer.ErrBucketUnwritable)"),
+		edits: replace("(errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)) && c.journalFailed()", "errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)"),
 		in:    "cmd/parquay", run: "TestGatewayOutlastsItsBucketsDisk",
 	},
 }

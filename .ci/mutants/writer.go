@@ -77,7 +77,7 @@ var writerMutations = []mutation{
 		name:  "a finished file's rows are not counted, only remembered",
 		rule:  countsNotRead,
 		file:  "writer/file.go",
-		edits: replace("rows, err := f.checkLocked(info)", "rows, err := f.rows, error(nil)"),
+		edits: replace("rows, err := f.checkLocked(info, metadata)", "rows, err := f.rows, error(nil)"),
 		in:    "writer", run: "TestCloseReadsBack|TestCloseReadsTheFile",
 	},
 	{
