@@ -185,6 +185,47 @@ func TestListsOfEveryLength(t *testing.T) {
 	}
 }
 
+// What nobody asks for is skipped to its last byte, whatever it is, and refused where it
+// is deeper than any structure of the format.
+func TestSkip(t *testing.T) {
+	nested := func(depth int) []byte {
+		var w compact
+		for range depth {
+			w.open(1)
+		}
+		w.bool(1, true)
+		w.i64(2, -1<<40)
+		w.binary(3, []byte("text"))
+		w.list(4, 2, thriftStruct)
+		for range 2 {
+			w.element()
+			w.i16(1, 7)
+			w.stop(4)
+		}
+		w.list(5, 20, thriftBinary)
+		for range 20 {
+			w.string("a")
+		}
+		w.b = append(w.b, thriftI32) // of a field whose number is written out,
+		w.zigzag(400)
+		w.zigzag(-3)
+		for range depth {
+			w.stop(1)
+		}
+		return w.b
+	}
+	for depth := 1; depth < maxDepth+3; depth++ {
+		r := compactReader{b: append(nested(depth)[1:], "what follows"...)}
+		r.skip(thriftStruct)
+		switch want := depth+1 <= maxDepth; { // the list has structures, too
+		case want && (r.err != nil || string(r.rest()) != "what follows"):
+			t.Errorf("%d deep: %v, and %q is left", depth, r.err, r.rest())
+		case !want && r.err == nil:
+			t.Errorf("%d deep: it is skipped", depth)
+		}
+	}
+}
+
 // FuzzReadBack reads files that nobody wrote: errors are fine; panics, rows without
 // bytes and endless reading are not.
 func FuzzReadBack(f *testing.F) {
