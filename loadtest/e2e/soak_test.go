@@ -78,6 +78,7 @@ type soak struct {
 	r       *rand.Rand
 	faults  map[string]int
 	samples []usage
+	guesses []time.Time // of the last seconds: unknown keys that were sent
 }
 
 // fault does one thing that a gateway must survive.
@@ -144,9 +145,22 @@ func (k *soak) malformed() {
 			k.Errorf("malformed body %d is answered %d", i, a.status)
 		}
 	}
-	if a := k.postAs(k, client, newKey().key, "/v1/events", "{}"); a.status != http.StatusUnauthorized {
-		k.Errorf("an unknown key is answered %d", a.status)
+	k.unknownKey(client)
+}
+
+// unknownKey sends a key that nobody has. The answer is 401, and may be the 429 that
+// bounds guessing only after ten in as many seconds (docs/http-api.md): faults that
+// take no time come as often now and then.
+func (k *soak) unknownKey(client *http.Client) {
+	k.Helper()
+	now := time.Now()
+	k.guesses = slices.DeleteFunc(k.guesses, func(at time.Time) bool { return now.Sub(at) > 10*time.Second })
+	a := k.postAs(k, client, newKey().key, "/v1/events", "{}")
+	bounded := a.status == http.StatusTooManyRequests && a.kind == "too-many-failures" && a.header.Get("Retry-After") != ""
+	if a.status != http.StatusUnauthorized && (!bounded || len(k.guesses) < 10) {
+		k.Errorf("an unknown key is answered %d %s, %d others of the last 10 s before it", a.status, a.kind, len(k.guesses))
 	}
+	k.guesses = append(k.guesses, now)
 }
 
 // settle waits until the first gateway has nothing left of the fault.
@@ -195,7 +209,7 @@ func (k *soak) judge() {
 			series = append(series, u[i])
 		}
 		growth, middle := trend(series)
-		k.Logf("%s: %.0f in the middle, %+.1f over the time", m.name, middle, growth)
+		k.Logf("%s: %.0f in the middle, %+.1f over the time; the medians of ten parts: %.0f", m.name, middle, growth, parts(series))
 		if growth > m.slack+middle/10 {
 			k.Errorf("%s grow: by %.1f from %.1f in the middle: %v", m.name, growth, middle, series)
 		}
@@ -213,6 +227,14 @@ func trend(series []float64) (growth, middle float64) {
 		}
 	}
 	return median(slopes) * float64(len(series)-1), median(slices.Clone(series))
+}
+
+// parts returns the medians of ten parts of a series, by which its shape can be told.
+func parts(series []float64) (medians []float64) {
+	for part := range slices.Chunk(series, max((len(series)+9)/10, 1)) {
+		medians = append(medians, median(slices.Clone(part)))
+	}
+	return medians
 }
 
 func median(values []float64) float64 {
