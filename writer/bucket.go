@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -86,6 +87,20 @@ func (b wholeBody) ReadAt(p []byte, off int64) (int, error) {
 		err = &bodyError{err}
 	}
 	return n, err
+}
+
+// copyBytes is how much of a body is copied at once.
+const copyBytes = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
+// copyTo copies as io.Copy does, with a buffer that is used again: most bodies are
+// smaller than the one that it would make. Neither side is asked for its own way, which
+// would make one as well.
+func copyTo(w io.Writer, r io.Reader) (int64, error) {
+	buffer := copyBuffers.Get().(*[copyBytes]byte)
+	defer copyBuffers.Put(buffer)
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buffer[:])
 }
 
 // bodyError says that it was the body which could not be read, and not the bucket.

@@ -25,17 +25,15 @@ const (
 	tempExtension = ".put"
 
 	// maxFolders bounds the folders that are remembered, in some megabytes: each tenant
-	// has one, one a day and one an hour. copyBytes is what is copied at once.
+	// has one, one a day and one an hour.
 	maxFolders = 64 << 10
-	copyBytes  = 64 << 10
 )
 
 // dirBucket keeps objects below root. A name, once linked, is never linked to
 // another file: that is what makes Put conditional.
 type dirBucket struct {
-	fs      FS
-	root    string
-	buffers sync.Pool // of *[copyBytes]byte
+	fs   FS
+	root string
 
 	mu struct {
 		sync.Mutex
@@ -49,7 +47,6 @@ type dirBucket struct {
 // a bucket that is only read is not touched.
 func newDir(fsys FS, root string) *dirBucket {
 	b := &dirBucket{fs: fsys, root: filepath.Clean(root)}
-	b.buffers.New = func() any { return new([copyBytes]byte) }
 	b.mu.folders = make(map[string]string)
 	return b
 }
@@ -168,10 +165,7 @@ func (b *dirBucket) writeTemp(ctx context.Context, temp string, body Body) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	buffer := b.buffers.Get().(*[copyBytes]byte)
-	defer b.buffers.Put(buffer)
-	// A file's own ReadFrom would make a buffer of its own.
-	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, contextReader(ctx, bodyReader(body)), buffer[:]); err != nil {
+	if _, err := copyTo(f, contextReader(ctx, bodyReader(body))); err != nil {
 		return err
 	}
 	return f.Sync()

@@ -227,7 +227,7 @@ func addSum(input *s3.PutObjectInput, body Body, checksum string) error {
 	case "none":
 		return nil
 	}
-	if _, err := io.Copy(h, bodyReader(body)); err != nil {
+	if _, err := copyTo(h, bodyReader(body)); err != nil {
 		return fmt.Errorf("sum body: %w", err)
 	}
 	*field = aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, h.Sum32())))
