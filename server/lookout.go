@@ -106,7 +106,9 @@ func (l *lookout) look() {
 }
 
 // due says whether a request is served that was when the timer last fired. For
-// another one the timer is set again.
+// another one the timer is set again. Of requests that came together nobody reads
+// between one and the next: who looks already goes on, and where a byte of what
+// follows has been seen there is nothing to look for.
 func (l *lookout) due() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,6 +117,9 @@ func (l *lookout) due() bool {
 	if l.timed {
 		l.timer.Reset(patience / 2)
 	}
-	l.looking = l.serving && !l.timed
-	return l.looking
+	if l.timed || !l.serving || l.looking || l.unread {
+		return false
+	}
+	l.looking = true
+	return true
 }

@@ -103,6 +103,35 @@ func TestNextRequest(t *testing.T) {
 	}
 }
 
+// Requests that came together are served one after the other without a read between
+// them. However long each takes, what follows them is read whole and in its order.
+func TestNextRequestAfterSeveral(t *testing.T) {
+	const text = "GET / HTTP/1.1\r\n"
+	for _, sent := range []time.Duration{0, patience / 4, patience, 3 * patience} { // after the first began
+		synctest.Test(t, func(t *testing.T) {
+			c, client, requests := serving(t)
+			time.AfterFunc(sent, func() { _, _ = client.Write([]byte(text)) })
+			for range 5 {
+				time.Sleep(2 * patience)
+				_ = c.SetReadDeadline(time.Unix(1, 0)) // as net/http ends its read
+				_ = c.SetReadDeadline(time.Time{})
+				if n, err := c.Read(make([]byte, 1)); n != 0 || err != nil {
+					t.Fatalf("%d bytes read beside the next handler, %v", n, err)
+				}
+			}
+			_ = c.SetReadDeadline(time.Now().Add(time.Second))
+			p := make([]byte, len(text))
+			if n, err := io.ReadFull(c, p); err != nil || string(p) != text {
+				t.Errorf("sent after %v: read %q, %v", sent, p[:n], err)
+			}
+			if requests.Err() != nil {
+				t.Errorf("sent after %v: the client was taken for one that has left", sent)
+			}
+			_, _ = c.Close(), client.Close()
+		})
+	}
+}
+
 // A connection that is idle after a request that took long is closed in its time.
 func TestIdleAfterALongRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

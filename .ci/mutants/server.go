@@ -368,6 +368,20 @@ var serverMutations = []mutation{
 		in:    "server", run: "TestNextRequest",
 	},
 	{
+		name:  "of requests that came together, a byte of those to come is looked for twice",
+		rule:  i1,
+		file:  "server/lookout.go",
+		edits: replace("l.timed || !l.serving || l.looking || l.unread", "l.timed || !l.serving || l.looking"),
+		in:    "server", run: "TestNextRequestAfterSeveral",
+	},
+	{
+		name:  "of requests that came together, two look for what follows",
+		rule:  i1,
+		file:  "server/lookout.go",
+		edits: replace("l.timed || !l.serving || l.looking || l.unread", "l.timed || !l.serving || l.unread"),
+		in:    "server", run: "TestNextRequestAfterSeveral",
+	},
+	{
 		name:  "what a deadline has interrupted is written again from its beginning",
 		rule:  i1,
 		file:  "server/connection.go",
