@@ -107,7 +107,7 @@ func TestNextRequest(t *testing.T) {
 // them. However long each takes, what follows them is read whole and in its order.
 func TestNextRequestAfterSeveral(t *testing.T) {
 	const text = "GET / HTTP/1.1\r\n"
-	for _, sent := range []time.Duration{0, patience / 4, patience, 3 * patience} { // after the first began
+	for _, sent := range []time.Duration{0, patience / 4, patience, 7 * patience / 2} { // after the first began
 		synctest.Test(t, func(t *testing.T) {
 			c, client, requests := serving(t)
 			time.AfterFunc(sent, func() { _, _ = client.Write([]byte(text)) })
