@@ -1,11 +1,14 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +131,48 @@ func TestNextRequestAfterSeveral(t *testing.T) {
 				t.Errorf("sent after %v: the client was taken for one that has left", sent)
 			}
 			_, _ = c.Close(), client.Close()
+		})
+	}
+}
+
+// Whatever requests take, and however their bytes come, each of a connection's is
+// answered, as one that is whole.
+func TestRequestsThatComeTogether(t *testing.T) {
+	const requests = 40
+	for seed := range uint64(20) {
+		bubble(t, func(t *testing.T, intake *fakeIntake, dial func() net.Conn) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			commits := rand.New(rand.NewPCG(seed, 2))
+			intake.commit = func(context.Context) error {
+				time.Sleep(time.Duration(commits.Int64N(int64(3 * patience))))
+				return nil
+			}
+			c := dial()
+			var sender sync.WaitGroup
+			defer sender.Wait()
+			sender.Go(func() {
+				text := strings.Repeat(head(len(event))+event, requests)
+				for len(text) > 0 {
+					n := min(1+r.IntN(1+r.IntN(2000)), len(text))
+					_, _ = io.WriteString(c, text[:n])
+					text = text[n:]
+					time.Sleep(patience * time.Duration(r.IntN(8)/7*r.IntN(4)))
+				}
+			})
+			in := bufio.NewReader(c)
+			for i := range requests {
+				answer, err := http.ReadResponse(in, nil)
+				if err != nil || answer.StatusCode != http.StatusAccepted {
+					t.Fatalf("seed %d, request %d: %+v, %v", seed, i, answer, err)
+				}
+				_, _ = io.Copy(io.Discard, answer.Body)
+				_ = answer.Body.Close()
+			}
+			_ = c.Close()
+			intake.idle()
+			if n := intake.rows()["events"]; n != requests {
+				t.Errorf("seed %d: %d rows of %d requests", seed, n, requests)
+			}
 		})
 	}
 }
