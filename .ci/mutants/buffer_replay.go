@@ -10,6 +10,8 @@ var replayMutations = []mutation{
 		edits: []edit{
 			{"if sent != p.rows {", "if false {"},
 			{"if err == nil && w.rows != end.rows {", "if false {"},
+			{"if frames.add(frame); !frames.starts(p.frames) {", "if frames.add(frame); false {"},
+			{"if err == nil && (!slices.Equal(frames, p.frames) || !slices.Equal(reader.Damage(), p.damage)) {", "if false {"},
 		},
 		in: "buffer", run: "TestUnreadable.*",
 	},
