@@ -116,7 +116,7 @@ func (f *Fake) answerLocked(w http.ResponseWriter, r *http.Request, key string, 
 			return http.StatusNotFound
 		}
 		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
-		_, _ = w.Write(content)
+		_, _ = w.Write(content) // a client that is gone wants nothing
 		return 0
 	case http.MethodDelete:
 		if flaws.NoDelete {
