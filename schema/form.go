@@ -74,16 +74,10 @@ func (c *Columns) appendForm(dst []byte) []byte {
 // ErrFull when a column would come to hold more text than its offsets can count.
 // It keeps no reference to b.
 func (c *Columns) AppendBatch(b []byte) error {
-	if len(b) < formHeader+len(c.vectors) || b[0] != formVersion || b[1] != 0 {
-		return ErrCorrupt
+	rows, err := c.table.openForm(b)
+	if err != nil {
+		return err
 	}
-	if binary.LittleEndian.Uint64(b[8:]) != c.table.fingerprint {
-		return ErrFingerprint
-	}
-	if int(binary.LittleEndian.Uint16(b[2:])) != len(c.vectors) {
-		return ErrCorrupt
-	}
-	rows := int(binary.LittleEndian.Uint32(b[4:]))
 	if c.sections == nil {
 		c.sections = make([]section, len(c.vectors))
 	}

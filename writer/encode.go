@@ -1,6 +1,6 @@
 package writer
 
-// This file turns a group of batches into row groups: merged, ordered by time,
+// This file turns a group of batches into row groups: ordered by time, merged and
 // encoded column by column.
 
 import (
@@ -32,14 +32,18 @@ const (
 // open, and always writes a page index, which is where files of several writers became
 // unreadable for Athena.
 type encoder struct {
-	layout  *layout
-	columns *schema.Columns
-	rows    []uint32 // row numbers of columns in the order of time
-	stored  []uint32 // those of the row group at work in the order of columns, if its rows are scattered
-	keys    []uint64 // for sorting
-	spare   []uint64 // same
-	ranks   []uint32 // of a column's values in the order of columns, by row
-	placed  []uint32 // ranks in the order of time
+	layout *layout
+	group  *schema.Group
+	times  schema.Vector // of all rows
+	column schema.Vector // the one at work, of all rows
+	at     int           // which that is; -1 for none
+
+	rows   []uint32 // row numbers in the order of time
+	stored []uint32 // those of the row group at work in the order of batches, if its rows are scattered
+	keys   []uint64 // for sorting
+	spare  []uint64 // same
+	ranks  []uint32 // of a column's values in the order of batches, by row
+	placed []uint32 // ranks in the order of time
 
 	values values     // of the leaf at work
 	dict   dictionary // same
@@ -71,26 +75,48 @@ func newEncoder() (*encoder, error) {
 func (e *encoder) use(l *layout) {
 	if e.layout != l {
 		e.layout = l
-		e.columns = schema.NewColumns(l.table)
+		e.group = schema.NewGroup(l.table)
 	}
-	e.columns.Reset()
 }
 
-// merge takes the rows of a group and finds their order.
-func (e *encoder) merge(group []*schema.Batch) error {
-	for i, b := range group {
-		if err := e.columns.AppendBatch(b.Bytes); err != nil {
-			return fmt.Errorf("merge batch %d of %d: %w", i, len(group), err)
+// take takes the rows of all batches and finds their order. The batches must stay as
+// they are until drop.
+func (e *encoder) take(batches []*schema.Batch) error {
+	e.at = -1
+	for i, b := range batches {
+		if err := e.group.Add(b.Bytes); err != nil {
+			return fmt.Errorf("take batch %d of %d: %w", i, len(batches), err)
 		}
 	}
+	if err := e.group.Read(e.layout.table.TimeColumn(), &e.times); err != nil {
+		return fmt.Errorf("merge the times of %d batches: %w", len(batches), err)
+	}
 	return e.order()
+}
+
+// drop lets go of the batches.
+func (e *encoder) drop() { e.group.Reset() }
+
+// vector returns a column of all rows, until the next call.
+func (e *encoder) vector(column int) (*schema.Vector, error) {
+	switch column {
+	case e.layout.table.TimeColumn():
+		return &e.times, nil
+	case e.at: // keys come before values
+		return &e.column, nil
+	}
+	e.at = -1
+	if err := e.group.Read(column, &e.column); err != nil {
+		return nil, fmt.Errorf("merge: %w", err)
+	}
+	e.at = column
+	return &e.column, nil
 }
 
 // order sorts the row numbers by the rows' time; rows of the same time keep the
 // order in which they were accepted.
 func (e *encoder) order() error {
-	n := e.columns.Rows()
-	times := e.columns.Vector(e.layout.table.TimeColumn())
+	n, times := e.group.Rows(), &e.times
 	if !times.AllPresent() {
 		return fmt.Errorf("order rows of table %s: some have no time", e.layout.table.Name())
 	}
@@ -167,7 +193,7 @@ func (e *encoder) sortKeys(largest uint64) {
 // groups are within them already, but for a batch that exceeds them on its own.
 func (e *encoder) groups() iter.Seq[[]uint32] {
 	n := len(e.rows)
-	parts := max(ceilDiv(n, maxGroupRows), ceilDiv(e.columns.Size(), maxGroupBytes), 1)
+	parts := max(ceilDiv(n, maxGroupRows), ceilDiv(e.group.Size(), maxGroupBytes), 1)
 	return slices.Chunk(e.rows, max(ceilDiv(n, parts), 1))
 }
 
@@ -176,11 +202,10 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 // encode makes a row group of rows, which groups yielded.
 func (e *encoder) encode(rows []uint32) (rowGroup, error) {
 	e.page.out, e.bounds, e.hashes = e.page.out[:0], e.bounds[:0], e.hashes[:0]
-	times := e.columns.Vector(e.layout.table.TimeColumn())
 	g := rowGroup{
 		rows:    len(rows),
-		minTime: times.Int64(int(rows[0])),
-		maxTime: times.Int64(int(rows[len(rows)-1])),
+		minTime: e.times.Int64(int(rows[0])),
+		maxTime: e.times.Int64(int(rows[len(rows)-1])),
 		chunks:  make([]chunk, len(e.layout.leaves)),
 	}
 	e.scatter(rows)

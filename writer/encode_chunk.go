@@ -49,7 +49,11 @@ type chunk struct {
 
 // encodeChunk appends a leaf's pages to the row group.
 func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
-	s, v := &e.values, e.columns.Vector(l.column)
+	s := &e.values
+	v, err := e.vector(l.column)
+	if err != nil {
+		return err
+	}
 	first := rows
 	apart := len(e.stored) > 0 && l.kind == schema.String && l.part == whole
 	if apart {

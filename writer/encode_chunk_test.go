@@ -209,7 +209,7 @@ func TestGatherRefusesARequiredColumnWithoutValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.use(l)
-	if err := e.merge([]*schema.Batch{batchOf(table, someRows(3)...)}); err != nil {
+	if err := e.take([]*schema.Batch{batchOf(table, someRows(3)...)}); err != nil {
 		t.Fatal(err)
 	}
 	leaf := l.leaves[table.Index("i32")] // which no row has

@@ -25,11 +25,11 @@ func scattered(rows []uint32) bool {
 	return jumps > len(rows)/4
 }
 
-// scatter has the strings of a row group gathered in the order of columns, if its rows
+// scatter has the strings of a row group gathered in the order of batches, if its rows
 // are scattered.
 func (e *encoder) scatter(rows []uint32) {
 	e.stored = e.stored[:0]
-	switch n := e.columns.Rows(); {
+	switch n := e.group.Rows(); {
 	case !scattered(rows):
 	case len(rows) == n: // all there are
 		for row := range n {
@@ -61,14 +61,14 @@ func (e *encoder) arrange(c *chunk, v *schema.Vector, rows []uint32) {
 func (e *encoder) places(v *schema.Vector, rows []uint32) []uint32 {
 	s := &e.values
 	all := v.AllPresent()
-	if all && len(rows) == e.columns.Rows() {
+	if all && len(rows) == e.group.Rows() {
 		return rows // each value is where its row is
 	}
 	of := e.stored
 	if !all {
 		of = s.rows[:s.n]
 	}
-	e.ranks = slices.Grow(e.ranks[:0], e.columns.Rows())[:e.columns.Rows()]
+	e.ranks = slices.Grow(e.ranks[:0], e.group.Rows())[:e.group.Rows()]
 	for i, row := range of {
 		e.ranks[row] = uint32(i)
 	}

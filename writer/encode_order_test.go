@@ -80,7 +80,7 @@ func TestScatteredGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.use(l)
-	if err := e.merge([]*schema.Batch{batchOf(table, rows...)}); err != nil {
+	if err := e.take([]*schema.Batch{batchOf(table, rows...)}); err != nil {
 		t.Fatal(err)
 	}
 	order := inOrder(rows)

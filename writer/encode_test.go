@@ -3,6 +3,7 @@ package writer
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -203,7 +204,7 @@ func TestOrderIsStable(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.use(l)
-			if err := e.merge([]*schema.Batch{batchOf(table, rows...)}); err != nil {
+			if err := e.take([]*schema.Batch{batchOf(table, rows...)}); err != nil {
 				t.Fatal(err)
 			}
 			want := make([]uint32, len(rows))
@@ -226,6 +227,22 @@ func cmpInt(a, b int64) int {
 		return 1
 	}
 	return 0
+}
+
+// TestOnlyColumn: where the column that a row group ends with is the one that the next
+// begins with, each has its own values.
+func TestOnlyColumn(t *testing.T) {
+	table, err := schema.Compile("t", []byte(`{"type":"object","properties":{"text":{"type":"string"}},"additionalProperties":false}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	var groups [][]*schema.Batch
+	for i := range 6 {
+		rows = append(rows, row{"text": fmt.Sprint("value ", i), schema.ReceivedAt: testTime(int64(i))})
+		groups = append(groups, []*schema.Batch{batchOf(table, rows[i])})
+	}
+	checkRows(t, rows, readRows(t, newRig(t, func(c *Config) { c.Encoders = 1 }).write(t, table, groups...)))
 }
 
 // A group beyond the bounds, which only one huge batch can be, becomes several row

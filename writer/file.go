@@ -73,7 +73,8 @@ func (f *Output) append(ctx context.Context, group []*schema.Batch) error {
 		return err
 	}
 	defer f.writer.release(e)
-	if err := e.merge(group); err != nil {
+	defer e.drop()
+	if err := e.take(group); err != nil {
 		return err
 	}
 	for rows := range e.groups() {

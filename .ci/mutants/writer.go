@@ -157,4 +157,18 @@ var writerMutations = []mutation{
 		edits: replace("if v.inJournal != nil {", "if false {"),
 		in:    "writer", run: "TestVerifyCutsOfNewWindows",
 	},
+	{
+		name:  "a row group begins with the column that the one before ended with",
+		rule:  i3,
+		file:  "writer/encode.go",
+		edits: replace("\te.at = -1\n\tfor i, b := range batches {", "\tfor i, b := range batches {"),
+		in:    "writer", run: "TestOnlyColumn",
+	},
+	{
+		name:  "a row group has the rows of the one before, too",
+		rule:  i3,
+		file:  "writer/file.go",
+		edits: drop("\tdefer e.drop()\n"),
+		in:    "writer", run: "TestOnlyColumn",
+	},
 }
