@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
@@ -122,7 +124,7 @@ func testConcurrentPuts(t *testing.T, b writer.Bucket) {
 			bodies[i] = bytes.Repeat([]byte{byte(i)}, 100_000+i)
 			done.Go(func() {
 				start.Wait()
-				if err := b.Put(t.Context(), key, bytes.NewReader(bodies[i])); err != nil {
+				if err := putBeside(t.Context(), b, key, bodies[i]); err != nil {
 					t.Errorf("Put %d of %d at once: %v", i, writers, err)
 				}
 			})
@@ -136,6 +138,28 @@ func testConcurrentPuts(t *testing.T, b writer.Bucket) {
 		put(t, b, key, []byte("late"))
 		if !bytes.Equal(get(t, b, key), got) {
 			t.Error("the object changed after its Puts had returned")
+		}
+	}
+}
+
+// putBeside puts while others put the same key. A store may answer that another request
+// for the key is under way (409), and a busy versitygw that the key exists (412) before
+// anybody finds it. Neither says that the object is durable, so Put returns an error, as
+// it must, and whoever put tries again. Any other error is the end.
+func putBeside(ctx context.Context, b writer.Bucket, key string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		err := b.Put(ctx, key, bytes.NewReader(body))
+		var response interface{ HTTPStatusCode() int }
+		if err == nil || !errors.As(err, &response) ||
+			response.HTTPStatusCode() != http.StatusConflict && response.HTTPStatusCode() != http.StatusPreconditionFailed {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
