@@ -36,11 +36,11 @@ type event struct {
 	fault  fault
 
 	place   place
-	at      *field // the field that the next value is for, unless it is an unknown one
-	next    *int   // which field came after the last known one, last time
-	first   int    // which came first
-	key     string // the last key
-	unknown string // the last unknown field
+	at      *field  // the field that the next value is for, unless it is an unknown one
+	next    **field // which field came after the last known one, last time
+	first   *field  // which came first
+	key     string  // the last key
+	unknown string  // the last unknown field
 	depth   int
 	members int
 	scopes  [MaxDepth + 1]uint32
@@ -58,7 +58,7 @@ type field struct {
 	vector  *Vector
 	memo    *memo  // strings that the pattern has matched
 	seen    uint64 // the last event that named it
-	next    int    // which field came after it, last time
+	next    *field // which field came after it, last time
 
 	// A string of this many bytes satisfies the rule, whatever it says; others are
 	// to be checked.
@@ -87,13 +87,14 @@ func (e *event) init(rows *Columns) {
 	for i := range e.fields {
 		e.fields[i] = field{
 			Column: &t.columns[i], rule: &t.rules[i], vector: rows.Vector(i),
-			opening: newOpening(t.columns[i].Name), next: (i + 1) % len(e.fields), // the document's order, to begin with
+			opening: newOpening(t.columns[i].Name), next: &e.fields[(i+1)%len(e.fields)], // the document's order, to begin with
 		}
 		if t.rules[i].pattern != nil {
 			e.fields[i].memo = new(memo)
 		}
 		e.fields[i].least, e.fields[i].most = t.rules[i].surelyRight()
 	}
+	e.first = &e.fields[0]
 	if i := t.timeColumn; i < len(e.fields) {
 		e.timed = &e.fields[i]
 	}
@@ -210,14 +211,14 @@ func (e *event) OnObjectKey(key string) error {
 // come in the order of the event before, so the one that came next then is tried
 // first.
 func (e *event) enterField(key string) error {
-	f := &e.fields[*e.next]
+	f := *e.next
 	if f.Name != key {
 		i, known := e.table.byName[key]
 		if !known {
 			return e.enterUnknown(key)
 		}
-		*e.next = i
 		f = &e.fields[i]
+		*e.next = f
 	}
 	e.place, e.at, e.next = inEvent, f, &f.next
 	if f.seen == e.serial {

@@ -1,5 +1,7 @@
 package schema
 
+import "encoding/binary"
+
 // Moments: RFC 3339 and epoch milliseconds to microseconds since the epoch, and
 // to hours.
 
@@ -15,18 +17,23 @@ const (
 // moments reads date-times. It remembers the last date, since few events have
 // another one than the event before.
 type moments struct {
-	date [len("2006-01-02")]byte // its text; zeros for none
-	days int64                   // from the epoch to it
+	date [len("2006-01-02T00:00")]byte // its text, up to the minute that it begins with; zeros for none
+	days int64                         // from the epoch to it
 }
 
 // parse reads a date-time of RFC 3339 with any offset. Digits beyond the microseconds
 // are cut. It is three times as fast as time.Parse, which also lets some through that
 // the RFC does not.
 func (m *moments) parse(s string) (micros int64, ok bool) {
+	if len(s) == len(usual) {
+		if micros, ok = m.parseUsual(s); ok {
+			return micros, ok
+		}
+	}
 	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
-	if date := s[:len(m.date)]; date != string(m.date[:]) && !m.readDate(date) {
+	if date := s[:len("2006-01-02")]; date != string(m.date[:len(date)]) && !m.readDate(date) {
 		return 0, false
 	}
 	hour, minute, second := twoDigits(s[11:]), twoDigits(s[14:]), twoDigits(s[17:])
@@ -45,6 +52,38 @@ func (m *moments) parse(s string) (micros int64, ok bool) {
 	return seconds*microsPerSecond + fraction, true
 }
 
+// usual is how most date-times are written, but for its digits.
+const usual = "0000-00-00T00:00:00.000Z"
+
+// parseUsual reads a date-time of the last date that is written as usual, eight bytes
+// at a time.
+func (m *moments) parseUsual(s string) (micros int64, ok bool) {
+	// What is left of a byte is a digit's worth, and 0 of every other character.
+	date := stringWord(s[:8]) ^ binary.LittleEndian.Uint64(m.date[:])
+	minute := stringWord(s[8:16]) ^ binary.LittleEndian.Uint64(m.date[8:])
+	second := stringWord(s[16:24]) ^ stringWord(usual[16:24])
+	// The sums have the top bit of a byte set that is above 9, or not 0.
+	wrong := minute | (minute + 0x76767f76767f7f7f) | second | (second + 0x7f7676767f76767f)
+	if date != 0 || wrong&tops != 0 || m.date[0] == 0 {
+		return 0, false
+	}
+	// Two digits are a number where the first of them was.
+	minute, thousandth := minute*10+minute>>8, int64(second>>48&0xff)
+	second = second*10 + second>>8
+	hours, minutes, seconds := int64(minute>>24&0xff), int64(minute>>48&0xff), int64(second>>8&0xff)
+	if hours > 23 || minutes > 59 || seconds > 59 {
+		return 0, false
+	}
+	seconds += ((m.days*24+hours)*60 + minutes) * 60
+	return seconds*microsPerSecond + (int64(second>>32&0xff)*10+thousandth)*1000, true
+}
+
+// stringWord is the eight bytes of a string.
+func stringWord(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
 // readDate reads a date whose dashes are in place, and remembers it.
 func (m *moments) readDate(s string) bool {
 	century, year := twoDigits(s[0:]), twoDigits(s[2:])
@@ -56,7 +95,7 @@ func (m *moments) readDate(s string) bool {
 	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
 		return false
 	}
-	copy(m.date[:], s)
+	copy(m.date[:], s+"T00:00")
 	m.days = daysSinceEpoch(year, month, day)
 	return true
 }

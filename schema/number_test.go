@@ -86,7 +86,9 @@ func TestMoment(t *testing.T) {
 			t.Fatalf("%q: %d, want %d", text, got, want.UnixMicro())
 		}
 	}
-	compare(t, strings.Repeat("\x00", 10)+"T00:00:00Z") // no date is remembered yet
+	// No date is remembered yet.
+	compare(t, strings.Repeat("\x00", 10)+"T00:00:00Z")
+	compare(t, strings.Repeat("\x00", 16)+":00.000Z")
 	rapid.Check(t, func(t *rapid.T) {
 		compare(t, rapid.StringMatching(`[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9]:[0-6][0-9])`).Draw(t, "text"))
 	})
@@ -96,6 +98,17 @@ func TestMoment(t *testing.T) {
 			compare(t, text)
 			compare(t, text[:at]+put+text[at+1:])
 		}
+	}
+	const usual = "2026-11-23T23:59:59.987Z"
+	for at := range len(usual) {
+		for put := range 256 {
+			compare(t, usual)
+			compare(t, usual[:at]+string([]byte{byte(put)})+usual[at+1:])
+		}
+	}
+	for _, time := range []string{"24:00:00", "23:60:00", "23:59:60", "00:00:00"} {
+		compare(t, usual)
+		compare(t, usual[:11]+time+usual[19:])
 	}
 	for day := -800_000; day < 3_000_000; day += 97 {
 		for _, day := range []int{day, day + 1} {

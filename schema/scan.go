@@ -11,36 +11,42 @@ import (
 
 // opening is a key as it usually stands, with its quotes and colon.
 type opening struct {
-	text       string
-	head, tail uint64 // the first and last eight bytes
-	mask       uint64 // of the head: what a shorter text has of it
+	text        string
+	words, mask [3]uint64 // its bytes, and which of the 24 it has
+	room        int       // how much text is to be left where it is looked for
 }
 
 func newOpening(key string) opening {
-	o := opening{text: `"` + key + `":`, mask: math.MaxUint64}
-	word := []byte(o.text + "\x00\x00\x00\x00\x00\x00\x00\x00")
-	o.head = binary.LittleEndian.Uint64(word)
-	if n := len(o.text); n < 8 {
-		o.mask >>= 8 * (8 - n)
-	} else {
-		o.tail = binary.LittleEndian.Uint64(word[n-8:])
+	o := opening{text: `"` + key + `":`, room: 24}
+	if len(o.text) > o.room {
+		o.room = math.MaxInt // never
+	}
+	var bytes, mask [24]byte
+	for i := range copy(bytes[:], o.text) {
+		mask[i] = math.MaxUint8
+	}
+	for i := range o.words {
+		o.words[i] = binary.LittleEndian.Uint64(bytes[8*i:])
+		o.mask[i] = binary.LittleEndian.Uint64(mask[8*i:])
 	}
 	return o
 }
 
-// begins says whether the text goes on with it at p. Most keys are compared as one
-// word or two; at the text's end it may say no.
+// begins says whether the text goes on with it at p. It may say no where it does, if
+// the text ends soon, or if the key is long.
 func (o *opening) begins(text []byte, p int) bool {
-	end := p + len(o.text)
-	if p+8 > len(text) || end > len(text) || binary.LittleEndian.Uint64(text[p:])&o.mask != o.head {
+	if len(text)-p < o.room {
 		return false
 	}
-	if len(o.text) <= 8 {
-		return true
-	}
-	return binary.LittleEndian.Uint64(text[end-8:]) == o.tail &&
-		(len(o.text) <= 16 || string(text[p+8:end-8]) == o.text[8:len(o.text)-8])
+	s := text[p : p+24 : p+24]
+	return (binary.LittleEndian.Uint64(s)^o.words[0])&o.mask[0]|
+		(binary.LittleEndian.Uint64(s[8:])^o.words[1])&o.mask[1]|
+		(binary.LittleEndian.Uint64(s[16:])^o.words[2])&o.mask[2] == 0
 }
+
+// wordAt is the eight bytes from p on, which the text has. The third index spares the
+// code that keeps an empty slice from pointing beyond its array.
+func wordAt(text []byte, p int) uint64 { return binary.LittleEndian.Uint64(text[p : p+8 : p+8]) }
 
 const ones, tops = 0x0101010101010101, 0x8080808080808080
 
@@ -48,16 +54,12 @@ const ones, tops = 0x0101010101010101, 0x8080808080808080
 // text: a quote, a backslash or a control character. seen has a bit set that any
 // byte up to there has, and perhaps some that those right after it have.
 func scanString(text []byte, p int) (at int, seen uint64) {
-	for p+8 <= len(text) {
-		w := binary.LittleEndian.Uint64(text[p:])
+	for ; p+8 <= len(text); p += 8 {
+		w := wordAt(text, p)
 		seen |= w
-		quote, slash := w^ones*'"', w^ones*'\\'
-		// The top bit of the first byte that is 0, or below a space, is set; so may
-		// be some after it.
-		if found := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & tops; found != 0 {
+		if found := special(w); found != 0 {
 			return p + bits.TrailingZeros64(found)/8, seen
 		}
-		p += 8
 	}
 	for ; p < len(text); p++ {
 		c := text[p]
@@ -67,6 +69,16 @@ func scanString(text []byte, p int) (at int, seen uint64) {
 		seen |= uint64(c)
 	}
 	return p, seen
+}
+
+// special has the top bit of each byte set that is a quote, a backslash or a control
+// character.
+func special(w uint64) uint64 {
+	low := w &^ tops
+	// A quote and what is below a space are what is below '!' once bit 1 is turned. Of
+	// these sums the top bit of such a byte, or of a backslash, stays 0.
+	plain := ((low ^ ones*2) + ones*(0x80-'!')) & ((low ^ ones*'\\') + ones*0x7f)
+	return ^(plain | w) & tops
 }
 
 // numberEnd returns where the number ends that begins at p, or aside.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"math/bits"
 	"slices"
 
 	sonicunquote "github.com/bytedance/sonic/unquote"
@@ -41,7 +42,7 @@ func (e *event) readFields(text []byte, p int) int {
 	}
 	next := &e.first
 	for {
-		f := &e.fields[*next] // the one that came here last time
+		f := *next // the one that came here last time
 		if f.opening.begins(text, p) {
 			p += len(f.opening.text)
 		} else if f, p = e.readField(text, p, next); p == aside {
@@ -59,6 +60,8 @@ func (e *event) readFields(text []byte, p int) int {
 			switch first := byteAt(text, p); {
 			case f.Kind == String && first == '"':
 				p = e.readText(text, p+1, f)
+			case f.Kind == Timestamp && first == '"':
+				p = e.readMoment(text, p, f)
 			case f.Kind == StringMap && first == '{':
 				p = e.readPairs(text, p+1, f)
 			default:
@@ -78,8 +81,28 @@ func (e *event) readFields(text []byte, p int) int {
 	}
 }
 
-// readText reads a string, from behind its quote on, into a String column.
+// readText reads a string, from behind its quote on, into a String column. Most are
+// short: their end is looked for in two words, and these are what is stored.
 func (e *event) readText(text []byte, p int, f *field) int {
+	if len(text)-p < 16 {
+		return e.readLongText(text, p, f)
+	}
+	first, second := wordAt(text, p), wordAt(text, p+8)
+	found, n := special(first), 0
+	if found == 0 {
+		found, n = special(second), 8
+	}
+	n += bits.TrailingZeros64(found) / 8
+	if found == 0 || text[p+n] != '"' || !f.allows(view(text[p:p+n])) {
+		return e.readLongText(text, p, f)
+	}
+	e.bytes |= first | second
+	f.vector.setShort(e.rows.rows, first, second, n)
+	return p + n + 1
+}
+
+// readLongText is readText for any string.
+func (e *event) readLongText(text []byte, p int, f *field) int {
 	end, seen := scanString(text, p)
 	e.bytes |= seen
 	var s string
@@ -94,6 +117,20 @@ func (e *event) readText(text []byte, p int, f *field) int {
 	}
 	f.vector.setString(e.rows.rows, s)
 	return end
+}
+
+// readMoment reads a date-time, from its quote on, into a Timestamp column.
+func (e *event) readMoment(text []byte, p int, f *field) int {
+	s, p := e.readString(text, p)
+	if p == aside || !f.rule.text {
+		return aside
+	}
+	micros, ok := e.moments.parse(s)
+	if !ok || f == e.timed && (micros < e.earliest || micros > e.latest) {
+		return aside
+	}
+	f.vector.setInt64(e.rows.rows, micros)
+	return p
 }
 
 // readPairs reads an object of strings, from behind its brace on, into a StringMap
@@ -134,12 +171,15 @@ func (f *field) allows(s string) bool {
 	return f.least <= len(s) && len(s) <= f.most || f.rule.checkText(s, f.memo) == ""
 }
 
-// readField reads a key other than the one that came next last time, and its colon. It
-// returns the field that the key names, nil for one that no column is for.
-func (e *event) readField(text []byte, p int, next *int) (*field, int) {
+// readField reads a key and its colon. It returns the field that the key names, nil for
+// one that no column is for.
+func (e *event) readField(text []byte, p int, next **field) (*field, int) {
 	key, p := e.readKey(text, p)
 	if p == aside {
 		return nil, aside
+	}
+	if f := *next; f.Name == key {
+		return f, p
 	}
 	i, known := e.table.byName[key]
 	if !known {
@@ -148,8 +188,8 @@ func (e *event) readField(text []byte, p int, next *int) (*field, int) {
 		}
 		return nil, p
 	}
-	*next = i
-	return &e.fields[i], p
+	*next = &e.fields[i]
+	return *next, p
 }
 
 // readKey reads a key and its colon.

@@ -135,7 +135,8 @@ func TestRoads(t *testing.T) {
 func TestRoadsKeys(t *testing.T) {
 	names := []string{
 		"a", "b", "abcde", "abcdf", "abcdefgh1", "abcdefgh2", "bbcdefgh2",
-		"first_name_of_one_column", "first_name_of_two_column", "first_name_of_two_columns", "first_name_of_two",
+		"a_name_of_twenty_one_a", "a_name_of_twenty_one_b", "a_name_of_twenty_one_", "a_name_of_twenty_two_",
+		"first_name_of_one_column", "first_name_of_two_column", "first_name_of_two_columns", "first_name_of_two_columnx", "first_name_of_two",
 	}
 	properties := make([]string, len(names))
 	for i, name := range names {
