@@ -66,4 +66,18 @@ var commandMutations = []mutation{
 		edits: replace("(errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)) && c.journalFailed()", "errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)"),
 		in:    "cmd/parquay", run: "TestGatewayOutlastsItsBucketsDisk",
 	},
+	{
+		name:  "verify asks the first journal alone whether it has a window",
+		rule:  i7,
+		file:  "cmd/parquay/verify_journals.go",
+		edits: replace("if slices.Contains(now.Windows(), journal.WindowID{Incarnation: id, Window: window}) {\n\t\t\t\treturn true, nil\n\t\t\t}", "return slices.Contains(now.Windows(), journal.WindowID{Incarnation: id, Window: window}), nil"),
+		in:    "cmd/parquay", run: "TestInJournals",
+	},
+	{
+		name:  "verify takes a journal that can't be read for an empty one",
+		rule:  i7,
+		file:  "cmd/parquay/verify_journals.go",
+		edits: replace("if err != nil {\n\t\t\t\treturn false, err\n\t\t\t}", "if err != nil {\n\t\t\t\tcontinue\n\t\t\t}"),
+		in:    "cmd/parquay", run: "TestInJournals",
+	},
 }
