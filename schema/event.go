@@ -135,12 +135,12 @@ func (e *event) begin() {
 	e.bytes, e.unquoted = 0, e.unquoted[:0]
 }
 
-// finish makes the event a row, or says why it can't be one.
-func (e *event) finish() fault {
+// finish makes the event a row, or returns the name of a required field that it lacks.
+func (e *event) finish() (missing string) {
 	row := e.rows.rows
 	for _, i := range e.table.required {
 		if f := &e.fields[i]; !f.vector.Present(row) {
-			return fault{f.Name, CodeRequired, "is required"}
+			return f.Name
 		}
 	}
 	if i := e.table.idColumn; i >= 0 && !e.fields[i].vector.Present(row) {
@@ -155,7 +155,7 @@ func (e *event) finish() fault {
 		e.rows.Vector(e.table.extraColumn()).setString(row, view(e.extra))
 	}
 	e.rows.rows++
-	return fault{}
+	return ""
 }
 
 // undo removes what the event has put into the columns.

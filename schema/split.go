@@ -133,7 +133,7 @@ func (d *Decoder) object(body []byte, at int) (end int, err error) {
 	}
 	d.longest = max(d.longest, n)
 	d.budget.spend(d.rows, n)
-	return at + n, d.settle(text[:n], fault{})
+	return at + n, d.settle(text[:n])
 }
 
 // anyValue decodes the value at an offset, whatever it is, and returns its end.
@@ -167,7 +167,10 @@ func (d *Decoder) anyValue(body []byte, at int) (end int, err error) {
 		d.event.undo()
 		return 0, d.syntaxError(body, at, at, "the value can't be read")
 	}
-	return at + n, d.settle(text, f)
+	if f.code != "" {
+		return at + n, d.refuse(text, f)
+	}
+	return at + n, d.settle(text)
 }
 
 // isClosed says whether a value that the body ends with has ended itself, if it is
@@ -190,13 +193,15 @@ func isClosed(text []byte) bool {
 
 // settle makes the event that was walked a row, or undoes and rejects it, as it was
 // sent.
-func (d *Decoder) settle(sent []byte, f fault) error {
-	if f.code == "" {
-		f = d.event.finish()
+func (d *Decoder) settle(sent []byte) error {
+	if missing := d.event.finish(); missing != "" {
+		return d.refuse(sent, fault{missing, CodeRequired, "is required"})
 	}
-	if f.code == "" {
-		return nil
-	}
+	return nil
+}
+
+// refuse undoes the event that was walked, and rejects it as it was sent.
+func (d *Decoder) refuse(sent []byte, f fault) error {
 	d.event.undo()
 	return d.reject(sent, f)
 }

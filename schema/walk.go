@@ -85,31 +85,32 @@ func (e *event) readFields(text []byte, p int) int {
 // short: their end is looked for in two words, and these are what is stored.
 func (e *event) readText(text []byte, p int, f *field) int {
 	if len(text)-p < 16 {
-		return e.readLongText(text, p, f)
+		return e.readLongText(text, p, p, f)
 	}
 	first, second := wordAt(text, p), wordAt(text, p+8)
+	e.bytes |= first | second
 	found, n := special(first), 0
 	if found == 0 {
 		found, n = special(second), 8
 	}
 	n += bits.TrailingZeros64(found) / 8
 	if found == 0 || text[p+n] != '"' || !f.allows(view(text[p:p+n])) {
-		return e.readLongText(text, p, f)
+		return e.readLongText(text, p, p+n, f)
 	}
-	e.bytes |= first | second
 	f.vector.setShort(e.rows.rows, first, second, n)
 	return p + n + 1
 }
 
-// readLongText is readText for any string.
-func (e *event) readLongText(text []byte, p int, f *field) int {
+// readLongText reads any string into a String column, from where it begins; up to p it
+// is known to be plain.
+func (e *event) readLongText(text []byte, from, p int, f *field) int {
 	end, seen := scanString(text, p)
 	e.bytes |= seen
 	var s string
 	if byteAt(text, end) == '"' {
-		s = view(text[p:end])
+		s = view(text[from:end])
 		end++
-	} else if s, end = e.readEscaped(text, p, end); end == aside {
+	} else if s, end = e.readEscaped(text, from, end); end == aside {
 		return aside
 	}
 	if !f.allows(s) {
