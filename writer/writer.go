@@ -29,8 +29,9 @@ type Config struct {
 		Put(ctx context.Context, key string, body Body) error
 	}
 
-	// Encoders is how many row groups are encoded at once. Each takes scratch
-	// memory of about three times a row group's size, which stays allocated.
+	// Encoders is how many row groups are encoded at once. Each takes scratch memory
+	// of about its batches' size, twice that where they have few rows each, which stays
+	// allocated.
 	Encoders int
 	// MemoryFile is the size in bytes up to which a file is kept in memory until it
 	// is in the bucket; a larger one is spooled as it grows.

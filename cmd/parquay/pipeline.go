@@ -72,8 +72,8 @@ func (p *pipeline) Close() error { return p.buffer.Close() }
 
 // How PARQUAY_MEMORY is shared out: half of it holds bodies and batches (the
 // buffer's budget), an eighth holds finished files on their way to the bucket, and
-// the rest is for encoders, whose scratch memory is about three times a row group,
-// and for the runtime.
+// the rest is for encoders, whose scratch memory is up to two and a half times a row
+// group's batches, and for the runtime.
 const (
 	encoderMemory = 128 << 20 // of the whole, for each encoder
 	memoryFile    = 4 << 20   // a larger file is spooled: most tenants' files are smaller
