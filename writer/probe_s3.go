@@ -16,7 +16,7 @@ import (
 // much the store's clock is ahead of ours.
 func (b *s3Bucket) create(ctx context.Context, key, body string) (made bool, skew *time.Duration, err error) {
 	began := time.Now()
-	out, err := b.send(ctx, key, strings.NewReader(body), true, b.checksum)
+	out, err := b.putLong(ctx, key, strings.NewReader(body), true, b.checksum)
 	if status, _ := answer(err); status == http.StatusPreconditionFailed {
 		return false, nil, nil
 	}
@@ -46,7 +46,7 @@ func (b *s3Bucket) blame(ctx context.Context, key, body string) string {
 		if form.conditional == b.conditional && form.checksum == b.checksum {
 			continue // as it was
 		}
-		if _, err := b.send(ctx, key, strings.NewReader(body), form.conditional, form.checksum); err == nil {
+		if err := b.send(ctx, key, strings.NewReader(body), form.conditional, form.checksum); err == nil {
 			return form.setting
 		}
 	}

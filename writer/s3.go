@@ -59,12 +59,15 @@ const (
 	// idleConns keeps a connection for each of the puts that are in flight at once
 	// between two windows.
 	idleConns = 64
+	// writeBuffer has most small objects sent at once.
+	writeBuffer = 64 << 10
 )
 
 // s3Bucket is a bucket, or the part of one below a prefix. All fields but the last two
 // are fixed when it is opened.
 type s3Bucket struct {
 	client      *s3.Client
+	short       shortWay
 	signer      *signer
 	bucket      string
 	prefix      string // empty, or ends with a slash
@@ -113,6 +116,9 @@ func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3B
 		return nil, errors.New("no AWS region is configured: set AWS_REGION to the bucket's")
 	}
 	b.signer = &signer{chain: cfg.Credentials}
+	if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		b.short.transport = c.GetTransport()
+	}
 	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.Credentials = b.signer
 		if options.Endpoint != "" {
@@ -144,6 +150,7 @@ func newHTTPClient() *awshttp.BuildableClient {
 			t.IdleConnTimeout = idleTimeout
 			t.MaxIdleConns = idleConns
 			t.MaxIdleConnsPerHost = idleConns
+			t.WriteBufferSize = writeBuffer
 		})
 }
 
@@ -167,7 +174,7 @@ func (b *s3Bucket) put(ctx context.Context, key string, body Body) error {
 			return err
 		}
 	}
-	_, err := b.send(ctx, key, body, b.conditional, b.checksum)
+	err := b.send(ctx, key, body, b.conditional, b.checksum)
 	switch status, code := answer(err); {
 	case status == http.StatusPreconditionFailed && b.conditional:
 		return b.present(ctx, key, body)
@@ -178,7 +185,18 @@ func (b *s3Bucket) put(ctx context.Context, key string, body Body) error {
 }
 
 // send puts an object in one request, on the condition that there is none if so asked.
-func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional bool, checksum string) (*s3.PutObjectOutput, error) {
+func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional bool, checksum string) error {
+	if n := body.Size(); n > 0 && n <= shortBody {
+		if r := b.way(ctx); r != nil {
+			return b.putShort(ctx, r, key, body, conditional, checksum)
+		}
+	}
+	_, err := b.putLong(ctx, key, body, conditional, checksum)
+	return err
+}
+
+// putLong puts an object in one request of the SDK's.
+func (b *s3Bucket) putLong(ctx context.Context, key string, body Body, conditional bool, checksum string) (*s3.PutObjectOutput, error) {
 	name, err := b.name(key)
 	if err != nil {
 		return nil, err
@@ -200,7 +218,7 @@ func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional 
 	input.Body = &beatingReader{section: bodyReader(body), pulse: pulse}
 	out, err := b.client.PutObject(ctx, input)
 	if err == nil {
-		return out, tagged(out.ETag)
+		return out, tagged(aws.ToString(out.ETag))
 	}
 	b.signer.refused(err)
 	return out, pulse.explain(err)
@@ -208,8 +226,8 @@ func (b *s3Bucket) send(ctx context.Context, key string, body Body, conditional 
 
 // tagged tells an answer of a store from one of something else that answers everything
 // with 200, as the port of a console does: stores give every object an ETag.
-func tagged(etag *string) error {
-	if aws.ToString(etag) == "" {
+func tagged(etag string) error {
+	if etag == "" {
 		return errors.New("the answer has no ETag: it is not one of an S3 store (see PARQUAY_S3_ENDPOINT)")
 	}
 	return nil
@@ -217,21 +235,34 @@ func tagged(etag *string) error {
 
 // addSum sets the checksum that the store verifies the body with.
 func addSum(input *s3.PutObjectInput, body Body, checksum string) error {
-	var h hash.Hash32
-	var field **string
-	switch checksum {
-	case "crc32":
-		h, field = crc32.NewIEEE(), &input.ChecksumCRC32
-	case "crc32c":
-		h, field = crc32.New(crc32.MakeTable(crc32.Castagnoli)), &input.ChecksumCRC32C
-	case "none":
+	h, _ := newSum(checksum)
+	if h == nil {
 		return nil
 	}
 	if _, err := copyTo(h, bodyReader(body)); err != nil {
 		return fmt.Errorf("sum body: %w", err)
 	}
-	*field = aws.String(base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, h.Sum32())))
+	field := &input.ChecksumCRC32
+	if checksum == "crc32c" {
+		field = &input.ChecksumCRC32C
+	}
+	*field = aws.String(encodeSum(h))
 	return nil
+}
+
+// newSum returns what sums a body up, and the header for the sum; nil if there is none.
+func newSum(checksum string) (h hash.Hash32, header string) {
+	switch checksum {
+	case "crc32":
+		return crc32.NewIEEE(), "X-Amz-Checksum-Crc32"
+	case "crc32c":
+		return crc32.New(sumTable), "X-Amz-Checksum-Crc32c"
+	}
+	return nil, ""
+}
+
+func encodeSum(h hash.Hash32) string {
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, h.Sum32()))
 }
 
 func (b *s3Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
@@ -296,7 +327,7 @@ func (b *s3Bucket) Head(ctx context.Context, key string) (Object, error) {
 	defer pulse.stop()
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.bucket, Key: name})
 	if err == nil {
-		err = tagged(out.ETag)
+		err = tagged(aws.ToString(out.ETag))
 	}
 	if err != nil {
 		return Object{}, fmt.Errorf("head %s in %s: %w", key, b, notFound(pulse.explain(err)))

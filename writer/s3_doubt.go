@@ -43,7 +43,7 @@ func (b *s3Bucket) present(ctx context.Context, key string, body Body) error {
 	if !errors.As(err, &doubt) || b.doubts.last(key) < b.insistAfter {
 		return err
 	}
-	if _, err := b.send(ctx, key, body, false, b.checksum); err != nil {
+	if err := b.send(ctx, key, body, false, b.checksum); err != nil {
 		return fmt.Errorf("%v; put without the condition: %w", doubt, err)
 	}
 	return nil

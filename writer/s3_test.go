@@ -50,9 +50,9 @@ func TestS3PutRequest(t *testing.T) {
 	} {
 		maps.Copy(want, map[string]string{
 			"If-None-Match": "*", "Content-Type": "application/vnd.apache.parquet",
-			"Content-Encoding": "", "X-Amz-Trailer": "", "Transfer-Encoding": "",
+			"Content-Encoding": "", "X-Amz-Trailer": "", "Transfer-Encoding": "", "Accept-Encoding": "identity",
 		})
-		requests := 0
+		requests, content := 0, "123456789"
 		b := bucketAt(t, func(w http.ResponseWriter, r *http.Request) {
 			requests++
 			for name, value := range want {
@@ -61,12 +61,21 @@ func TestS3PutRequest(t *testing.T) {
 				}
 			}
 			body, err := io.ReadAll(r.Body)
-			if r.Method != http.MethodPut || r.URL.Path != "/bucket/a=b/c" || r.ContentLength != 9 || string(body) != "123456789" || err != nil {
-				t.Errorf("%s %s of %d bytes %q, %v", r.Method, r.URL.Path, r.ContentLength, body, err)
+			if r.Method != http.MethodPut || r.URL.Path != "/bucket/a=b/c" || r.ContentLength != int64(len(content)) || string(body) != content || err != nil {
+				t.Errorf("%s %s of %d bytes, %d of them %.20q, %v", r.Method, r.URL.Path, r.ContentLength, len(body), body, err)
 			}
 		}, writer.S3Options{Checksum: checksum, Conditional: true})
-		if err := b.Put(t.Context(), "a=b/c", strings.NewReader("123456789")); err != nil || requests != 1 {
+		if err := b.Put(t.Context(), "a=b/c", strings.NewReader(content)); err != nil || requests != 1 {
 			t.Errorf("%s: Put = %v after %d requests, want nil after 1", checksum, err, requests)
+		}
+		content = strings.Repeat("1", 200_000) // goes by the SDK
+		for name, value := range map[string]string{"X-Amz-Checksum-Crc32": "Xyw9qg==", "X-Amz-Checksum-Crc32c": "PIzZVg=="} {
+			if want[name] != "" {
+				want[name] = value
+			}
+		}
+		if err := b.Put(t.Context(), "a=b/c", strings.NewReader(content)); err != nil || requests != 2 {
+			t.Errorf("%s: Put of %d bytes = %v after %d requests, want nil after 1", checksum, len(content), err, requests-1)
 		}
 	}
 }
@@ -93,6 +102,10 @@ func TestS3Unconditional(t *testing.T) {
 	}
 }
 
+// bothWays are the sizes of a body that is put by a request of our own, and of one that
+// the SDK puts.
+var bothWays = []int{1, 200_000}
+
 func TestS3Answers(t *testing.T) {
 	setenv(t)
 	for _, c := range []struct {
@@ -101,6 +114,8 @@ func TestS3Answers(t *testing.T) {
 		kind   writer.Kind
 		says   string
 	}{
+		{200, "", writer.KindStored, ""},
+		{200, "InternalError", writer.KindServer, "InternalError"}, // S3 may find out after it has begun to answer
 		{412, "PreconditionFailed", writer.KindStored, ""},
 		{409, "ConditionalRequestConflict", writer.KindConflict, "ConditionalRequestConflict"},
 		{403, "AccessDenied", writer.KindDenied, "AccessDenied"},
@@ -120,15 +135,20 @@ func TestS3Answers(t *testing.T) {
 			}
 			requests++
 			w.WriteHeader(c.status)
-			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>says the store</Message></Error>", c.code)
+			if c.status != http.StatusOK || c.code != "" {
+				fmt.Fprintf(w, "<Error><Code>%s</Code><Message>says the store</Message></Error>", c.code)
+			}
 		}, writer.S3Options{Conditional: true})
-		err := b.Put(t.Context(), "a", strings.NewReader("x"))
-		if writer.KindOf(err) != c.kind || !strings.Contains(fmt.Sprint(err), c.says) || requests != 1 {
-			t.Errorf("%d %s: Put = %v (%s) after %d requests, want kind %s, %q, 1 request",
-				c.status, c.code, err, writer.KindOf(err), requests, c.kind, c.says)
-		}
-		if strings.Contains(fmt.Sprint(err), "PARQUAY_S3_CONDITIONAL") != strings.Contains(c.says, "PARQUAY") {
-			t.Errorf("%d %s: the advice is wrong: %v", c.status, c.code, err)
+		for _, size := range bothWays {
+			requests = 0
+			err := b.Put(t.Context(), "a", bytes.NewReader(make([]byte, size)))
+			if writer.KindOf(err) != c.kind || !strings.Contains(fmt.Sprint(err), c.says) || requests != 1 {
+				t.Errorf("%d %s: Put of %d bytes = %v (%s) after %d requests, want kind %s, %q, 1 request",
+					c.status, c.code, size, err, writer.KindOf(err), requests, c.kind, c.says)
+			}
+			if strings.Contains(fmt.Sprint(err), "PARQUAY_S3_CONDITIONAL") != strings.Contains(c.says, "PARQUAY") {
+				t.Errorf("%d %s: the advice is wrong: %v", c.status, c.code, err)
+			}
 		}
 	}
 }
@@ -188,9 +208,11 @@ func TestS3SilentPeer(t *testing.T) {
 		b := open(t, "s3://bucket", writer.S3Options{Endpoint: server.URL, PathStyle: true, Conditional: true})
 		writer.SetStall(b, 50*time.Millisecond)
 
-		err := b.Put(t.Context(), "a", bytes.NewReader(make([]byte, 32<<20)))
-		if name != "answers half" && writer.KindOf(err) != writer.KindTimeout {
-			t.Errorf("%s: Put = %v (%s), want %s", name, err, writer.KindOf(err), writer.KindTimeout)
+		for _, size := range []int{1, 32 << 20} {
+			err := b.Put(t.Context(), "a", bytes.NewReader(make([]byte, size)))
+			if name != "answers half" && writer.KindOf(err) != writer.KindTimeout {
+				t.Errorf("%s: Put of %d bytes = %v (%s), want %s", name, size, err, writer.KindOf(err), writer.KindTimeout)
+			}
 		}
 		r, err := b.Get(t.Context(), "a")
 		if err == nil {
@@ -240,8 +262,10 @@ func TestS3RefusedConnection(t *testing.T) {
 	}
 	listener.Close()
 	b := open(t, "s3://bucket", writer.S3Options{Endpoint: "http://" + listener.Addr().String(), Conditional: true, PathStyle: true})
-	if err := b.Put(t.Context(), "a", strings.NewReader("x")); writer.KindOf(err) != writer.KindConnection {
-		t.Errorf("Put = %v (%s), want %s", err, writer.KindOf(err), writer.KindConnection)
+	for _, size := range bothWays {
+		if err := b.Put(t.Context(), "a", bytes.NewReader(make([]byte, size))); writer.KindOf(err) != writer.KindConnection {
+			t.Errorf("Put of %d bytes = %v (%s), want %s", size, err, writer.KindOf(err), writer.KindConnection)
+		}
 	}
 }
 
@@ -255,7 +279,7 @@ type faultyProxy struct {
 	mu         sync.Mutex
 }
 
-func newFaultyProxy(t *testing.T, gateway *s3test.Gateway, checksum string) (*faultyProxy, writer.Bucket) {
+func newFaultyProxy(t *testing.T, gateway *s3test.Gateway, prefix, checksum string) (*faultyProxy, writer.Bucket) {
 	t.Helper()
 	target, err := url.Parse(gateway.Endpoint)
 	if err != nil {
@@ -272,7 +296,7 @@ func newFaultyProxy(t *testing.T, gateway *s3test.Gateway, checksum string) (*fa
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	options := writer.S3Options{Endpoint: server.URL, PathStyle: true, Conditional: true, Checksum: checksum}
-	return p, open(t, gateway.URL(t.Name()+checksum), options)
+	return p, open(t, gateway.URL(t.Name()+prefix), options)
 }
 
 func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -311,17 +335,19 @@ func (p *faultyProxy) land() int {
 func TestS3FlippedByteIsRefused(t *testing.T) {
 	gateway := s3test.Start(t)
 	gateway.Setenv(t)
-	content := bytes.Repeat([]byte("parquet"), 100_000)
-	for _, checksum := range []string{"crc32", "crc32c", "none"} {
-		proxy, b := newFaultyProxy(t, gateway, checksum)
-		proxy.flipByte.Store(true)
-		if err := b.Put(t.Context(), "a", bytes.NewReader(content)); writer.KindOf(err) != writer.KindRejected {
-			t.Errorf("%s: Put of spoilt bytes = %v (%s), want %s", checksum, err, writer.KindOf(err), writer.KindRejected)
+	for _, repeats := range []int{1, 100_000} {
+		content := bytes.Repeat([]byte("parquet"), repeats)
+		for _, checksum := range []string{"crc32", "crc32c", "none"} {
+			proxy, b := newFaultyProxy(t, gateway, fmt.Sprint(checksum, repeats), checksum)
+			proxy.flipByte.Store(true)
+			if err := b.Put(t.Context(), "a", bytes.NewReader(content)); writer.KindOf(err) != writer.KindRejected {
+				t.Errorf("%s: Put of spoilt bytes = %v (%s), want %s", checksum, err, writer.KindOf(err), writer.KindRejected)
+			}
+			if _, err := b.Head(t.Context(), "a"); !errors.Is(err, writer.ErrNotFound) {
+				t.Errorf("%s: Head = %v, want ErrNotFound", checksum, err)
+			}
+			putAndCheck(t, b, content)
 		}
-		if _, err := b.Head(t.Context(), "a"); !errors.Is(err, writer.ErrNotFound) {
-			t.Errorf("%s: Head = %v, want ErrNotFound", checksum, err)
-		}
-		putAndCheck(t, b, content)
 	}
 }
 
@@ -329,7 +355,7 @@ func TestS3FlippedByteIsRefused(t *testing.T) {
 func TestS3LostAnswer(t *testing.T) {
 	gateway := s3test.Start(t)
 	gateway.Setenv(t)
-	proxy, b := newFaultyProxy(t, gateway, "")
+	proxy, b := newFaultyProxy(t, gateway, "", "")
 
 	proxy.loseAnswer.Store(true)
 	if err := b.Put(t.Context(), "a", strings.NewReader("x")); writer.KindOf(err) != writer.KindConnection {
@@ -345,7 +371,7 @@ func TestS3LostAnswer(t *testing.T) {
 func TestS3DelayedPut(t *testing.T) {
 	gateway := s3test.Start(t)
 	gateway.Setenv(t)
-	proxy, b := newFaultyProxy(t, gateway, "")
+	proxy, b := newFaultyProxy(t, gateway, "", "")
 
 	proxy.hold.Store(true)
 	if err := b.Put(t.Context(), "a", strings.NewReader("delayed")); err == nil {

@@ -183,12 +183,18 @@ type content interface {
 
 func (b *body) content() content {
 	if b.name == "" {
-		return memoryContent{bytes.NewReader(b.memory)}
+		return inMemory(b.memory)
 	}
 	return &spooledContent{fs: b.spool.fs, name: b.name, sums: b.sums}
 }
 
-type memoryContent struct{ *bytes.Reader }
+// memoryContent is a body in memory, to which nobody writes any more.
+type memoryContent struct {
+	*bytes.Reader
+	bytes []byte
+}
+
+func inMemory(b []byte) memoryContent { return memoryContent{bytes.NewReader(b), b} }
 
 func (memoryContent) Close() error { return nil }
 

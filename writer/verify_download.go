@@ -3,7 +3,6 @@ package writer
 // This file makes an object of a bucket readable at random.
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +49,7 @@ func downloadOnce(ctx context.Context, b Bucket, o Object) (content, error) {
 	if _, err := io.ReadFull(r, memory); err != nil {
 		return nil, fmt.Errorf("download %s: %w", o.Key, err)
 	}
-	return memoryContent{bytes.NewReader(memory)}, nil
+	return inMemory(memory), nil
 }
 
 func downloadFile(r io.Reader, o Object) (content, error) {
