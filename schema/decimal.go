@@ -56,31 +56,34 @@ func parseDecimal(text string, precision, scale int) (unscaled int64, fault deci
 // parsePlainDecimal reads what most numbers are: digits and perhaps a point, not
 // more of them than the column has.
 func parsePlainDecimal(text string, precision, scale int) (unscaled int64, ok bool) {
-	if len(text) > maxPrecision {
-		return 0, false
+	unscaled, end := plainDecimal(text, precision, scale)
+	return unscaled, end > 0 && end == len(text)
+}
+
+// plainDecimal is parsePlainDecimal for a text that goes on. It returns where the digits
+// end that the column has room for, or 0 if there is no such number.
+func plainDecimal(text string, precision, scale int) (unscaled int64, end int) {
+	for end < len(text) && end < precision-scale && text[end]-'0' <= 9 {
+		unscaled = unscaled*10 + int64(text[end]-'0')
+		end++
 	}
-	whole := 0
-	for ; whole < len(text) && text[whole]-'0' <= 9; whole++ {
-		unscaled = unscaled*10 + int64(text[whole]-'0')
+	if end == 0 || end > 1 && text[0] == '0' {
+		return 0, 0
 	}
-	if whole == 0 || whole > 1 && text[0] == '0' || whole > precision-scale {
-		return 0, false
-	}
-	if whole < len(text) {
-		end := whole + 1
-		for ; end < len(text) && text[end]-'0' <= 9; end++ {
+	if end < len(text) && text[end] == '.' {
+		point := end
+		for end++; end < len(text) && scale > 0 && text[end]-'0' <= 9; end++ {
 			unscaled = unscaled*10 + int64(text[end]-'0')
+			scale--
 		}
-		fraction := end - whole - 1
-		if text[whole] != '.' || end < len(text) || fraction == 0 || fraction > scale {
-			return 0, false
+		if end == point+1 {
+			return 0, 0
 		}
-		scale -= fraction
 	}
 	for range scale {
 		unscaled *= 10
 	}
-	return unscaled, true
+	return unscaled, end
 }
 
 // decimalParts describes a number as an integer of so many digits, neither the

@@ -60,6 +60,8 @@ type field struct {
 	seen    uint64 // the last event that named it
 	next    *field // which field came after it, last time
 
+	digits int // of a whole number or decimal that is read as it is found; 0 for other kinds
+
 	// A string of this many bytes satisfies the rule, whatever it says; others are
 	// to be checked.
 	least, most int
@@ -91,6 +93,12 @@ func (e *event) init(rows *Columns) {
 		}
 		if t.rules[i].pattern != nil {
 			e.fields[i].memo = new(memo)
+		}
+		switch c := &t.columns[i]; c.Kind {
+		case Decimal:
+			e.fields[i].digits = c.Precision
+		case Int32, Int64:
+			e.fields[i].digits = maxPrecision
 		}
 		e.fields[i].least, e.fields[i].most = t.rules[i].surelyRight()
 	}

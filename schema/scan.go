@@ -72,13 +72,19 @@ func scanString(text []byte, p int) (at int, seen uint64) {
 }
 
 // special has the top bit of each byte set that is a quote, a backslash or a control
-// character.
+// character. A quote and what is below a space are what is below '!' once bit 1 is turned.
+// Of the sums the top bit of such a byte, or of a backslash, is 0.
 func special(w uint64) uint64 {
 	low := w &^ tops
-	// A quote and what is below a space are what is below '!' once bit 1 is turned. Of
-	// these sums the top bit of such a byte, or of a backslash, stays 0.
-	plain := ((low ^ ones*2) + ones*(0x80-'!')) & ((low ^ ones*'\\') + ones*0x7f)
-	return ^(plain | w) & tops
+	return ^(((low^ones*2)+ones*(0x80-'!'))&((low^ones*'\\')+ones*0x7f) | w) & tops
+}
+
+// plainBytes is how many bytes of two words stand before a special one, 16 if all do.
+func plainBytes(first, second uint64) int {
+	if found := special(first); found != 0 {
+		return bits.TrailingZeros64(found) / 8
+	}
+	return 8 + bits.TrailingZeros64(special(second))/8
 }
 
 // numberEnd returns where the number ends that begins at p, or aside.

@@ -197,21 +197,6 @@ func (v *Vector) setString(row int, s string) {
 	v.ends.add(len(v.text))
 }
 
-// setShort is setString for the first n of sixteen bytes, which are stored without a
-// look at n: what comes next overwrites the others.
-func (v *Vector) setShort(row int, first, second uint64, n int) {
-	v.begin(row)
-	at := len(v.text)
-	if cap(v.text)-at < 16 {
-		v.text = slices.Grow(v.text, 16)
-	}
-	to := v.text[at : at+16 : at+16]
-	binary.LittleEndian.PutUint64(to, first)
-	binary.LittleEndian.PutUint64(to[8:], second)
-	v.text = v.text[:at+n]
-	v.ends.add(at + n)
-}
-
 // addElement adds a string to the collection that endElements gives to a row.
 func (v *Vector) addElement(s string) {
 	v.addText(s)
@@ -227,6 +212,20 @@ func (v *Vector) addText(s string) {
 	}
 	v.text = v.text[:n+len(s)]
 	copy(v.text[n:], s)
+}
+
+// addShort adds the first n of sixteen bytes to the text, and where they end to the ends
+// or elements. All are stored, without a look at n: what comes next overwrites the others.
+func (v *Vector) addShort(ends *offsets, first, second uint64, n int) {
+	at := len(v.text)
+	if cap(v.text)-at < 16 {
+		v.text = slices.Grow(v.text, 16)
+	}
+	to := v.text[at : at+16 : at+16]
+	binary.LittleEndian.PutUint64(to, first)
+	binary.LittleEndian.PutUint64(to[8:], second)
+	v.text = v.text[:at+n]
+	ends.add(at + n)
 }
 
 // endElements gives the row, beyond all stored ones, the elements that no row has yet.

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"encoding/json"
-	"math/bits"
 	"slices"
 
 	sonicunquote "github.com/bytedance/sonic/unquote"
@@ -62,6 +61,8 @@ func (e *event) readFields(text []byte, p int) int {
 				p = e.readText(text, p+1, f)
 			case f.Kind == Timestamp && first == '"':
 				p = e.readMoment(text, p, f)
+			case f.digits > 0:
+				p = e.readNumber(text, p, f)
 			case f.Kind == StringMap && first == '{':
 				p = e.readPairs(text, p+1, f)
 			default:
@@ -89,15 +90,13 @@ func (e *event) readText(text []byte, p int, f *field) int {
 	}
 	first, second := wordAt(text, p), wordAt(text, p+8)
 	e.bytes |= first | second
-	found, n := special(first), 0
-	if found == 0 {
-		found, n = special(second), 8
-	}
-	n += bits.TrailingZeros64(found) / 8
-	if found == 0 || text[p+n] != '"' || !f.allows(view(text[p:p+n])) {
+	n := plainBytes(first, second)
+	if n == 16 || text[p+n] != '"' || !f.allows(view(text[p:p+n])) {
 		return e.readLongText(text, p, p+n, f)
 	}
-	f.vector.setShort(e.rows.rows, first, second, n)
+	v := f.vector
+	v.begin(e.rows.rows)
+	v.addShort(&v.ends, first, second, n)
 	return p + n + 1
 }
 
@@ -134,6 +133,28 @@ func (e *event) readMoment(text []byte, p int, f *field) int {
 	return p
 }
 
+// readNumber reads a value of a column of whole numbers or decimals. Most are digits and
+// perhaps a point, which are read as they are found.
+func (e *event) readNumber(text []byte, p int, f *field) int {
+	from, known, quoted := p, f.rule.number, byteAt(text, p) == '"'
+	if quoted {
+		from, known = p+1, f.rule.text
+	}
+	x, n := plainDecimal(view(text[from:]), f.digits, f.Scale)
+	end := from + n
+	switch after := byteAt(text, end); {
+	case n == 0 || !known || x < f.rule.min || x > f.rule.max:
+	case quoted && after == '"':
+		f.vector.setInt64(e.rows.rows, x)
+		return end + 1
+	case !quoted && (after == ',' || after == '}'):
+		f.vector.setInt64(e.rows.rows, x)
+		return end
+	}
+	e.place, e.at = inEvent, f
+	return e.readValue(text, p)
+}
+
 // readPairs reads an object of strings, from behind its brace on, into a StringMap
 // column.
 func (e *event) readPairs(text []byte, p int, f *field) int {
@@ -141,20 +162,18 @@ func (e *event) readPairs(text []byte, p int, f *field) int {
 	p = space(text, p)
 	for more := byteAt(text, p) != '}'; more; {
 		var key, value string
-		if key, p = e.readKey(text, p); p == aside || len(key) > MaxKey {
+		if key, p = e.readElement(text, p, f.vector); p == aside || len(key) > MaxKey {
 			return aside
 		}
 		if e.members++; e.members > MaxMembers || !e.keys.add(e.scope, key) {
 			return aside
 		}
-		if p = space(text, p); byteAt(text, p) != '"' {
+		if p = space(text, p); byteAt(text, p) != ':' {
 			return aside
 		}
-		if value, p = e.readString(text, p); p == aside || !f.allows(value) {
+		if value, p = e.readElement(text, space(text, p+1), f.vector); p == aside || !f.allows(value) {
 			return aside
 		}
-		f.vector.addElement(key)
-		f.vector.addElement(value)
 		p = space(text, p)
 		if more = byteAt(text, p) == ','; more {
 			p = space(text, p+1)
@@ -165,6 +184,26 @@ func (e *event) readPairs(text []byte, p int, f *field) int {
 	}
 	f.vector.endElements(e.rows.rows)
 	return p + 1
+}
+
+// readElement reads the string whose quote stands at p, if one does, and adds it to a
+// collection.
+func (e *event) readElement(text []byte, p int, v *Vector) (s string, end int) {
+	if byteAt(text, p) != '"' {
+		return "", aside
+	}
+	if len(text)-p > 16 {
+		first, second := wordAt(text, p+1), wordAt(text, p+9)
+		e.bytes |= first | second
+		n := plainBytes(first, second)
+		if end = p + 1 + n; n < 16 && text[end] == '"' {
+			v.addShort(&v.elements, first, second, n)
+			return view(text[p+1 : end]), end + 1
+		}
+	}
+	s, end = e.readString(text, p)
+	v.addElement(s)
+	return s, end
 }
 
 // allows says whether a string satisfies the field's rule.
