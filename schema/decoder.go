@@ -37,6 +37,8 @@ type Decoder struct {
 	errors  []EventError
 	counts  map[Code]int // of the rejected ones, by reason
 
+	memory *Memory // of batches
+
 	order    []uint64 // the accepted rows by hour, when there is more than one hour
 	gathered *Columns // the rows of one of them
 }
@@ -89,6 +91,9 @@ func (d *Decoder) DecodeAs(body []byte, translate Translator, received time.Time
 	}
 	return err
 }
+
+// Use has the memory of batches come from m from now on.
+func (d *Decoder) Use(m *Memory) { d.memory = m }
 
 // Table is the table whose events it decodes.
 func (d *Decoder) Table() *Table { return d.table }

@@ -13,7 +13,7 @@ func (d *Decoder) Batches(tenant string) []*Batch {
 		size := c.chooseModes()
 		batches = append(batches, &Batch{
 			Table: c.table, Tenant: tenant, Hour: hour, Rows: c.rows,
-			Bytes: c.appendForm(make([]byte, 0, size)),
+			Bytes: c.appendForm(d.memory.Take(size)), Memory: d.memory,
 		})
 	}
 	rows := d.order

@@ -122,4 +122,32 @@ var schemaMutations = []mutation{
 		edits: drop("\tg.next = len(g.table.columns) // which makes Read begin anew\n"),
 		in:    "schema", run: "TestGroup$",
 	},
+	{
+		name:  "a batch that is freed twice is two batches' memory",
+		rule:  i8,
+		file:  "schema/batch.go",
+		edits: drop("\tb.Bytes, b.Memory = nil, nil\n"),
+		in:    "schema", run: "TestFreedBatch",
+	},
+	{
+		name:  "memory is kept among that of another size",
+		rule:  i6,
+		file:  "schema/memory.go",
+		edits: replace("m.sizes[n/keptStep].Put(&kept)", "m.sizes[n/keptStep-1].Put(&kept)"),
+		in:    "schema", run: "TestMemoryTake|TestMemoryIsUsedAgain",
+	},
+	{
+		name:  "memory of any size is kept",
+		rule:  i6,
+		file:  "schema/memory.go",
+		edits: replace("n >= minKept && n <= maxKept && n%keptStep == 0", "n >= minKept"),
+		in:    "schema", run: "TestMemoryTake|TestMemoryIsUsedAgain",
+	},
+	{
+		name:  "batches that were freed can still be read",
+		rule:  i8,
+		file:  "schema/memory.go",
+		edits: drop("\t\tpoison(b[:cap(b)])\n"),
+		in:    "schema", run: "TestFreedBatch",
+	},
 }
