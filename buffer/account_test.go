@@ -143,7 +143,7 @@ func TestAccountOfAFailedJournal(t *testing.T) {
 	if err := r.Grow(1 << 10); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Commit(context.Background(), []*schema.Batch{batch("acme", 1, 3, 0)}); !errors.Is(err, ErrStopping) {
+	if _, err := r.Commit(context.Background(), sent(batch("acme", 1, 3, 0))); !errors.Is(err, ErrStopping) {
 		t.Fatalf("Commit after a drain: %v", err)
 	}
 	r.Release()
@@ -208,7 +208,7 @@ func TestSmallShare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Commit(context.Background(), []*schema.Batch{b}); err != nil {
+		if _, err := r.Commit(context.Background(), sent(b)); err != nil {
 			t.Fatal(err)
 		}
 		r.Release()
@@ -229,7 +229,7 @@ func TestFullShare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Commit(context.Background(), []*schema.Batch{b}); err != nil {
+		if _, err := r.Commit(context.Background(), sent(b)); err != nil {
 			t.Fatal(err)
 		}
 		r.Release()

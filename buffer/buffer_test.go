@@ -304,7 +304,7 @@ func TestCommitGivesBackTheRest(t *testing.T) {
 		t.Errorf("%d bytes used with 1 MiB reserved", used)
 	}
 	committed := make(chan error)
-	go func() { _, err := r.Commit(context.Background(), []*schema.Batch{b}); committed <- err }()
+	go func() { _, err := r.Commit(context.Background(), sent(b)); committed <- err }()
 	<-slow.entered
 	if used := g.budget.used.Load(); used != cost(b) {
 		t.Errorf("%d bytes used during the commit, want the batch's %d", used, cost(b))
@@ -337,7 +337,7 @@ func TestClientGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Commit(gone, []*schema.Batch{second}); !errors.Is(err, context.Canceled) {
+	if _, err := r.Commit(gone, sent(second)); !errors.Is(err, context.Canceled) {
 		t.Errorf("commit for a client that is gone: %v", err)
 	}
 	r.Release() // nothing of the tenant but the waiting commit is left
@@ -408,7 +408,7 @@ func TestManyTenants(t *testing.T) {
 	all := []*schema.Batch{first}
 	for i := range tenants {
 		b := batch(fmt.Sprintf("t%05d", i), 1, 1, 0)
-		c := &commit{tenant: g.tenants.pin(g.Buffer, b.Tenant), batches: []*schema.Batch{b}, held: cost(b), done: make(chan error, 1)}
+		c := &commit{tenant: g.tenants.pin(g.Buffer, b.Tenant), batches: sent(b), held: cost(b), done: make(chan error, 1)}
 		g.budget.take(c.held)
 		c.tenant.take(c.held, g.cfg.RingBytes)
 		if err := g.committer.enqueue(c); err != nil {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"parquay/buffer/journal/vfs"
-	"parquay/schema"
 )
 
 // TestCommitOfNobody: a commit that nobody waits for any more is not the next
@@ -27,7 +26,7 @@ func TestCommitOfNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Commit(gone, []*schema.Batch{second}); !errors.Is(err, context.Canceled) {
+	if _, err := r.Commit(gone, sent(second)); !errors.Is(err, context.Canceled) {
 		t.Errorf("commit for a client that is gone: %v", err)
 	}
 	r.Release()

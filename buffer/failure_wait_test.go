@@ -8,7 +8,6 @@ import (
 
 	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
-	"parquay/schema"
 )
 
 // TestFailureReachesThoseWhoWait: requests that wait while a frame fails are told so,
@@ -35,7 +34,7 @@ func TestFailureReachesThoseWhoWait(t *testing.T) {
 				t.Errorf("a request that waited is answered %v", err)
 			}
 		}
-		if _, err := before.Commit(context.Background(), []*schema.Batch{batch("acme", 1, 1, 0)}); !errors.Is(err, ErrFailed) {
+		if _, err := before.Commit(context.Background(), sent(batch("acme", 1, 1, 0))); !errors.Is(err, ErrFailed) {
 			t.Errorf("a request that was admitted is answered %v", err)
 		}
 		before.Release()

@@ -41,7 +41,8 @@ type Files interface {
 // File is one file being made.
 type File = interface {
 	// Append encodes the rows of all batches as one row group. Calls may run at
-	// the same time. The batches MUST NOT be referred to after it returns.
+	// the same time. The batches MUST NOT be referred to after it returns: their
+	// memory is others' then.
 	Append(ctx context.Context, batches []*schema.Batch) error
 	// Close finishes the local file, reads it back and returns how many rows it
 	// holds (I4).

@@ -58,6 +58,7 @@ func (t *tenant) letGo(p *partition) {
 		freed += cost(e.batch)
 		e.rows, e.bytes = int32(e.batch.Rows), uint32(len(e.batch.Bytes))
 		e.check = crc32.Checksum(e.batch.Bytes, castagnoli)
+		e.batch.Free()
 		e.batch = nil
 	}
 	t.b.metrics.Shed.Add(float64(len(p.pieces) - p.shed))
@@ -90,7 +91,11 @@ func (j *groupJob) encode(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.file.Append(ctx, batches)
+	err = j.file.Append(ctx, batches)
+	for _, p := range j.pieces[j.shed:] {
+		p.batch.Free() // not after a panic: who knows what refers to them
+	}
+	return err
 }
 
 // load returns the batches of all pieces. Those that were let go are read into buf.

@@ -43,7 +43,7 @@ func TestCommitWithoutRoom(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.Commit(context.Background(), []*schema.Batch{batch("acme", 1, 1, 6000)}); !errors.Is(err, test.want) {
+			if _, err := r.Commit(context.Background(), sent(batch("acme", 1, 1, 6000))); !errors.Is(err, test.want) {
 				t.Errorf("commit: %v, want %v", err, test.want)
 			}
 			for _, r := range []*Reservation{r, held, other} {

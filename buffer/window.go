@@ -184,9 +184,10 @@ func (w *window) push(t *tenant, e entry) {
 	}
 	s.rows += int64(e.batch.Rows)
 	w.rows += int64(e.batch.Rows)
-	w.held.Add(cost(e.batch))
-	t.ring.push(e)
-	t.undrained += cost(e.batch)
+	held := cost(e.batch)
+	w.held.Add(held)
+	t.undrained += held
+	t.ring.push(e) // from here on the batch is the drainer's, who may free it
 	if t.undrained >= min(t.b.drainBytes, t.share.Load()/8) || w.replayed {
 		t.undrained = 0
 		t.schedule()

@@ -26,15 +26,20 @@ const maxIdleColumns = 1 << 20
 func newEndpoints(cfg Config) (map[string]*endpoint, []string) {
 	endpoints := map[string]*endpoint{}
 	var names []string
+	memory := new(schema.Memory) // one for all: of a size, any table's batches are alike
 	for _, t := range cfg.Tables {
 		if t.Name() == schema.RejectedName {
 			continue
 		}
 		endpoints[t.Name()] = &endpoint{
-			table:    t,
-			tag:      entityTag(t.Document()),
-			decoders: sync.Pool{New: func() any { return schema.NewDecoder(t, cfg.Limits) }},
-			metrics:  cfg.Metrics.table(t.Name()),
+			table: t,
+			tag:   entityTag(t.Document()),
+			decoders: sync.Pool{New: func() any {
+				d := schema.NewDecoder(t, cfg.Limits)
+				d.Use(memory)
+				return d
+			}},
+			metrics: cfg.Metrics.table(t.Name()),
 		}
 		names = append(names, t.Name())
 	}

@@ -171,4 +171,11 @@ var writerMutations = []mutation{
 		edits: drop("\tdefer e.drop()\n"),
 		in:    "writer", run: "TestOnlyColumn",
 	},
+	{
+		name:  "an encoder holds batches whose memory may be others'",
+		rule:  i8,
+		file:  "writer/encode.go",
+		edits: replace("func (e *encoder) drop() { e.group.Reset() }", "func (e *encoder) drop() {}"),
+		in:    "writer", run: "TestAppendKeepsNothing",
+	},
 }

@@ -73,8 +73,9 @@ type whole struct {
 	random *rand.Rand
 	disk   *crashfs.FS
 	bucket *buckettest.Fake
-	dead   atomic.Bool // the process, for the bucket
-	calm   atomic.Bool // nothing fails any more
+	memory schema.Memory // of batches
+	dead   atomic.Bool   // the process, for the bucket
+	calm   atomic.Bool   // nothing fails any more
 	failed int
 
 	acknowledged, unanswered map[string]place // events by id
@@ -88,7 +89,7 @@ type place struct {
 
 func newWhole(t *testing.T, seed uint64) *whole {
 	w := &whole{
-		t: t, random: rand.New(rand.NewPCG(seed, 1)), disk: crashfs.New(seed),
+		t: t, random: rand.New(rand.NewPCG(seed, 1)), disk: crashfs.New(seed), memory: schema.Memory{Poison: true},
 		acknowledged: map[string]place{}, unanswered: map[string]place{},
 	}
 	verdicts := buckettest.Verdicts()
@@ -188,7 +189,11 @@ func (w *whole) post(b *buffer.Buffer) {
 	tenant := []string{"acme", "bolt"}[w.random.IntN(2)]
 	sent := map[string]place{}
 	var body strings.Builder
-	for range 1 + w.random.IntN(30) {
+	events := 1 + w.random.IntN(30)
+	if w.random.IntN(4) == 0 {
+		events += 2000 // whose batches are large enough to be in memory that is used again
+	}
+	for range events {
 		id := fmt.Sprintf("e%016x", w.random.Uint64())
 		at := now.Add(-time.Duration(w.random.IntN(3)) * time.Hour)
 		text, table, hour := "message.sent", "events", at
@@ -199,6 +204,7 @@ func (w *whole) post(b *buffer.Buffer) {
 		sent[id] = place{tenant, table, hour.Unix() / 3600}
 	}
 	d := schema.NewDecoder(schema.Events(), schema.Limits{MaxEvent: 1000, Late: 24 * time.Hour, Early: time.Hour})
+	d.Use(&w.memory)
 	if err := d.Decode([]byte(body.String()), now, func(int) error { return nil }); err != nil {
 		w.t.Fatal(err)
 	}
