@@ -2,11 +2,15 @@ package writer_test
 
 import (
 	"bytes"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -85,6 +89,39 @@ func TestS3ShortKeepsItsConnection(t *testing.T) {
 	}
 	if n := connections.Load(); n != 1 {
 		t.Errorf("20 puts took %d connections", n)
+	}
+}
+
+// Over TLS it is the checksum that covers the bytes and not the signature, and the
+// authorities are those that the environment names.
+func TestS3ShortOverTLS(t *testing.T) {
+	setenv(t)
+	var payload, sum string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		payload, sum = r.Header.Get("X-Amz-Content-Sha256"), r.Header.Get("X-Amz-Checksum-Crc32")
+		w.Header().Set("ETag", "tag")
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	server.StartTLS()
+	defer server.Close()
+	options := writer.S3Options{Endpoint: server.URL, PathStyle: true, Conditional: true}
+	strange := open(t, "s3://bucket", options)
+	bundle := filepath.Join(t.TempDir(), "bundle.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	known := open(t, "s3://bucket", options)
+	for _, size := range bothWays {
+		body := bytes.NewReader(make([]byte, size))
+		if err := strange.Put(t.Context(), "a", body); err == nil {
+			t.Errorf("Put of %d bytes to a stranger = nil", size)
+		}
+		payload, sum = "", ""
+		if err := known.Put(t.Context(), "a", body); err != nil || payload != "UNSIGNED-PAYLOAD" || sum == "" {
+			t.Errorf("Put of %d bytes = %v, with payload %q and sum %q", size, err, payload, sum)
+		}
 	}
 }
 
