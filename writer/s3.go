@@ -117,7 +117,7 @@ func openS3(ctx context.Context, bucket, prefix string, options S3Options) (*s3B
 	}
 	b.signer = &signer{chain: cfg.Credentials}
 	if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
-		b.short.transport = c.GetTransport()
+		b.short.transport, b.short.sign = c.GetTransport(), newSigner()
 	}
 	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.Credentials = b.signer

@@ -14,6 +14,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
+// What is known of a signature in the header of a request (AWS Signature Version 4).
+const (
+	signingAlgorithm = "AWS4-HMAC-SHA256"
+	signingService   = "s3"
+	signingEnd       = "aws4_request"
+
+	unsignedPayload = "UNSIGNED-PAYLOAD"
+
+	dateHeader    = "X-Amz-Date"
+	payloadHeader = "X-Amz-Content-Sha256"
+	tokenHeader   = "X-Amz-Security-Token"
+)
+
 // route is the way of all puts into a bucket.
 type route struct {
 	ordinary      bool // there is nothing about it that is not known here

@@ -1,12 +1,14 @@
 package writer
 
-// This file puts small objects without the SDK: thousands of tenants have thousands of
-// them, and to make one request and to understand its answer takes the SDK longer than
-// it takes to sign and to send it.
+// This file puts small objects with the SDK's signature and without its client:
+// thousands of tenants have thousands of them, and to make one request and to understand
+// its answer takes the client longer than it takes to sign and to send it.
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +17,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go/encoding/httpbinding"
 )
 
 // shortBody is the size up to which a body goes the short way. The kernel takes so much
@@ -25,7 +29,7 @@ const shortBody = 128 << 10
 type shortWay struct {
 	transport http.RoundTripper // nil if there is no short way
 	route     atomic.Pointer[route]
-	keys      signingKeys
+	sign      *v4.Signer
 	ahead     atomic.Int64 // nanoseconds by which the store's clock is, where that matters
 }
 
@@ -60,8 +64,11 @@ func (b *s3Bucket) putShort(ctx context.Context, r *route, key string, body Body
 	}
 	ctx, pulse := startPulse(ctx, b.stall)
 	defer pulse.stop()
-	request := b.short.request(r, *name, content, conditional, checksum, c)
-	response, err := b.short.transport.RoundTrip(request.WithContext(ctx))
+	request, err := b.short.request(ctx, r, *name, content, conditional, checksum, c)
+	if err != nil {
+		return err
+	}
+	response, err := b.short.transport.RoundTrip(request)
 	if err != nil {
 		return pulse.explain(&url.Error{Op: "Put", URL: request.URL.String(), Err: err})
 	}
@@ -84,39 +91,45 @@ func allOf(body Body) ([]byte, error) {
 	return content, err
 }
 
-// request makes the request that puts an object.
-func (s *shortWay) request(r *route, name string, body []byte, conditional bool, checksum string, c aws.Credentials) *http.Request {
-	u := &url.URL{Scheme: r.scheme, Host: r.address, Path: r.path + name, RawPath: r.escaped + escapePath(name)}
-	sign := signing{path: u.RawPath, payload: unsignedPayload, region: r.region, credentials: c}
-	sign.at = time.Now().Add(time.Duration(s.ahead.Load())).UTC()
-	if !r.unsigned {
-		sign.payload = sumPayload(body)
+// request makes the request that puts an object, and signs it.
+func (s *shortWay) request(ctx context.Context, r *route, name string, body []byte, conditional bool, checksum string, c aws.Credentials) (*http.Request, error) {
+	request := &http.Request{
+		Method: http.MethodPut,
+		URL:    &url.URL{Scheme: r.scheme, Host: r.address, Path: r.path + name, RawPath: r.escaped + httpbinding.EscapePath(name, false)},
+		Host:   r.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{
+			"Accept-Encoding": {"identity"}, // or net/http asks for compressed answers
+			"Content-Type":    {parquetType},
+			"User-Agent":      r.agent,
+		},
+		// Of a reader of this type net/http knows that it does not wait for anything, and
+		// sends it together with the header.
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}
-	// In this order they are signed.
-	sign.add("Content-Length", fmt.Sprint(len(body)))
-	sign.add("Content-Type", parquetType)
-	sign.add("Host", r.host)
+	payload := unsignedPayload
+	if !r.unsigned {
+		sum := sha256.Sum256(body)
+		payload = hex.EncodeToString(sum[:])
+	}
+	request.Header[payloadHeader] = []string{payload}
 	if conditional {
-		sign.add("If-None-Match", "*")
+		request.Header["If-None-Match"] = []string{"*"}
 	}
 	if h, field := newSum(checksum); h != nil {
 		h.Write(body)
-		sign.add(field, encodeSum(h))
+		request.Header[field] = []string{encodeSum(h)}
 	}
-	header := sign.header(&s.keys)
-	header["Accept-Encoding"] = identity
-	header["User-Agent"] = r.agent
-	return &http.Request{
-		Method: http.MethodPut, URL: u, Host: r.host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		// Of a reader of this type net/http knows that it does not wait for anything, and
-		// sends it together with the header.
-		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	at := time.Now().Add(time.Duration(s.ahead.Load()))
+	if err := s.sign.SignHTTP(ctx, c, request, payload, signingService, r.region, at); err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
 	}
+	return request.WithContext(ctx), nil
 }
 
-// identity keeps net/http from asking for compressed answers.
-var identity = []string{"identity"}
+// newSigner makes signatures as S3 wants them, whose paths are escaped once.
+func newSigner() *v4.Signer {
+	return v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+}
 
 // set notes how far the store's clock is ahead, by the date of an answer that may be
 // about that.
