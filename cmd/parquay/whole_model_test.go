@@ -162,7 +162,7 @@ func (w *whole) open() (*buffer.Buffer, error) {
 		return nil, err
 	}
 	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	putter := writer.NewPutter(w.bucket, 4, log, writer.NewPutMetrics(registry))
+	putter := writer.NewPutter(mortal{w.bucket, &w.dead}, 4, log, writer.NewPutMetrics(registry))
 	made, err := writer.New(writer.Config{
 		FS: w.disk, SpoolDir: "spool", Putter: putter,
 		Encoders: 1, MemoryFile: 8 << 10, Memory: 64 << 10, Version: "model",
@@ -181,6 +181,22 @@ func (w *whole) open() (*buffer.Buffer, error) {
 		disk.Close()
 	}
 	return b, err
+}
+
+// mortal is the bucket as one process sees it: what its code puts after its death is no
+// request at all, and its content binds nobody. That code flushes the window without the
+// frame in whose sync the process died, which the next one may find whole. A Put
+// that began before the death can't lack that frame, so it counts.
+type mortal struct {
+	writer.Bucket
+	dead *atomic.Bool
+}
+
+func (m mortal) Put(ctx context.Context, key string, body writer.Body) error {
+	if m.dead.Load() {
+		return &buckettest.Error{Text: "the process is dead"}
+	}
+	return m.Bucket.Put(ctx, key, body)
 }
 
 // post decodes a body and commits what it holds.
