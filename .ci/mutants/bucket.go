@@ -111,7 +111,7 @@ var bucketMutations = []mutation{
 	{
 		name:  "objects are sent without a checksum",
 		rule:  i4,
-		file:  "writer/s3.go",
+		file:  "writer/s3_sum.go",
 		edits: replace("*field = aws.", "_, _ = field, aws."),
 		in:    "writer", run: "TestS3PutRequest|TestS3FlippedByteIsRefused",
 	},
