@@ -1,26 +1,33 @@
 package writer_test
 
 import (
+	"context"
 	"errors"
 	"io"
-	"io/fs"
+	"log/slog"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"parquay/writer"
 )
 
+// errUnreadable is nobody's: only whoever read the body knows where it is from.
+var errUnreadable = errors.New("the pages are gone")
+
 // unreadableBody can be read some times, and not again.
 type unreadableBody struct {
 	*strings.Reader
-	reads *int
+	reads  *int
+	failed func()
 }
 
 func (b unreadableBody) ReadAt(p []byte, off int64) (int, error) {
 	if *b.reads--; *b.reads < 0 {
-		return 0, &fs.PathError{Op: "read", Path: "spool", Err: syscall.EIO}
+		b.failed()
+		return 0, errUnreadable
 	}
 	return b.Reader.ReadAt(p, off)
 }
@@ -37,13 +44,21 @@ func TestS3UnreadableBody(t *testing.T) {
 						w.Header().Set("ETag", "whole")
 					}
 				}, writer.S3Options{Conditional: true, Checksum: checksum})
-				left := reads
-				err := b.Put(t.Context(), "a", unreadableBody{strings.NewReader(strings.Repeat("x", size)), &left})
-				if left >= 0 && err == nil {
+				p := writer.NewPutter(b, 1, slog.New(slog.DiscardHandler), writer.NewPutMetrics(prometheus.NewRegistry()))
+				ctx, giveUp := context.WithCancel(t.Context())
+				left, failures := reads, 0
+				err := p.Put(ctx, "a", unreadableBody{strings.NewReader(strings.Repeat("x", size)), &left, func() {
+					if failures++; failures > 1 {
+						giveUp() // it is asked for again, and would be for ever
+					}
+				}})
+				giveUp()
+				if failures == 0 && err == nil {
 					continue // it was read less often
 				}
-				if !errors.Is(err, syscall.EIO) || writer.KindOf(err) != writer.KindDisk {
-					t.Errorf("%d bytes, checksum %s, read %d times: Put = %v (%s), want the disk's error", size, checksum, reads, err, writer.KindOf(err))
+				if !errors.Is(err, errUnreadable) || writer.KindOf(err) != writer.KindDisk || failures != 1 {
+					t.Errorf("%d bytes, checksum %s, read %d times: Put = %v (%s) after %d failures, want the body's error after one",
+						size, checksum, reads, err, writer.KindOf(err), failures)
 				}
 			}
 		}

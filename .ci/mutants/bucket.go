@@ -286,4 +286,35 @@ var bucketMutations = []mutation{
 		edits: replace("unreadable := (*bodyError)(nil); errors.As(err, &unreadable) {\n\t\t\tif failing", "unreadable := (*bodyError)(nil); false && errors.As(err, &unreadable) {\n\t\t\tif failing"),
 		in:    "writer", run: "TestPutterUnreadableBody",
 	},
+	{
+		name:  "what can't be read of a body is taken for the bucket's error",
+		rule:  i6,
+		file:  "writer/bucket.go",
+		edits: drop("\tif err != nil && err != io.EOF {\n\t\terr = &bodyError{err}\n\t}\n"),
+		in:    "writer", run: "TestS3UnreadableBody",
+	},
+	{
+		name:  "a small body that can't be read is put again for ever",
+		rule:  i6,
+		file:  "writer/s3_short.go",
+		edits: replace("io.ReadFull(bodyReader(body), content)", "io.ReadFull(io.NewSectionReader(body, 0, body.Size()), content)"),
+		in:    "writer", run: "TestS3UnreadableBody",
+	},
+	{
+		name:  "a large body that can't be read is put again for ever",
+		rule:  i6,
+		file:  "writer/s3.go",
+		edits: replace("section: bodyReader(body)", "section: io.NewSectionReader(body, 0, body.Size())"),
+		in:    "writer", run: "TestS3UnreadableBody",
+	},
+	{
+		name: "a body that can't be summed up is put again for ever",
+		rule: i6,
+		file: "writer/s3_sum.go",
+		edits: []edit{
+			{"\t\"hash/crc32\"\n", "\t\"hash/crc32\"\n\t\"io\"\n"},
+			{"copyTo(h, bodyReader(body))", "copyTo(h, io.NewSectionReader(body, 0, body.Size()))"},
+		},
+		in: "writer", run: "TestS3UnreadableBody",
+	},
 }
