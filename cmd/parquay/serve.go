@@ -72,6 +72,7 @@ func runServe(ctx context.Context, cmd command, args []string, c console) error 
 	if err != nil {
 		return err
 	}
+	spareProcessor(s)
 	url, _ := s.bucketURL() // checked with the settings
 	log.Info(servingMessage, "events", g.server.Addr().String(), "admin", g.server.AdminAddr().String(),
 		"bucket", url, "directory", s.Dir, "ack", s.Ack, "version", buildVersion())
