@@ -11,6 +11,13 @@ var commandMutations = []mutation{
 		in:    "cmd/parquay", run: "TestModelOfTheWhole|TestGatewayFailsClosed|TestGatewaySyncs",
 	},
 	{
+		name:  "a window of an earlier process is cut as this one's are",
+		rule:  i3,
+		file:  "buffer/replay.go",
+		edits: replace("int(p.header.FileRows)", "r.b.cfg.FileRows"),
+		in:    "cmd/parquay", run: "TestModelOfTheWhole",
+	},
+	{
 		name:  "an error of the journal is answered as a 500",
 		rule:  i5,
 		file:  "cmd/parquay/wire.go",

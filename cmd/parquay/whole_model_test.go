@@ -77,6 +77,7 @@ type whole struct {
 	dead   atomic.Bool   // the process, for the bucket
 	calm   atomic.Bool   // nothing fails any more
 	failed int
+	few    bool // rows are in a file of this process, and many in one of the next
 
 	acknowledged, unanswered map[string]place // events by id
 }
@@ -136,7 +137,10 @@ func (w *whole) live(last bool) {
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
 	for range w.random.IntN(6) {
-		w.post(b)
+		tenant := []string{"acme", "bolt"}[w.random.IntN(2)]
+		for range 1 + w.random.IntN(4) { // batches of one partition, between which it may be cut
+			w.post(b, tenant)
+		}
 		time.Sleep(time.Duration(w.random.Int64N(int64(40 * time.Second))))
 	}
 	if last || w.random.IntN(2) == 0 {
@@ -156,6 +160,10 @@ func (w *whole) live(last bool) {
 
 // open joins the parts as openPipeline does.
 func (w *whole) open() (*buffer.Buffer, error) {
+	fileRows := 30 + w.random.IntN(30) // windows are cut as those had it that made them (I3)
+	if w.few = !w.few; w.few {
+		fileRows = 4 + w.random.IntN(4)
+	}
 	inc := journal.NewIncarnation()
 	disk, err := journal.OpenDisk(w.disk, "journal", inc, journal.Options{SegmentBytes: 32 << 10})
 	if err != nil {
@@ -175,7 +183,7 @@ func (w *whole) open() (*buffer.Buffer, error) {
 	b, err := buffer.Open(buffer.Config{
 		Medium: disk, Incarnation: inc, Files: files{made, putter},
 		Tables:        []*schema.Table{schema.Events(), schema.Rejected()},
-		FlushInterval: time.Minute, FileRows: 5 + w.random.IntN(50), Memory: 4 << 20, MinFree: 1, Encoders: 2,
+		FlushInterval: time.Minute, FileRows: fileRows, Memory: 4 << 20, MinFree: 1, Encoders: 2,
 	})
 	if err != nil {
 		disk.Close()
@@ -200,13 +208,12 @@ func (m mortal) Put(ctx context.Context, key string, body writer.Body) error {
 }
 
 // post decodes a body and commits what it holds.
-func (w *whole) post(b *buffer.Buffer) {
+func (w *whole) post(b *buffer.Buffer, tenant string) {
 	now := time.Now()
-	tenant := []string{"acme", "bolt"}[w.random.IntN(2)]
 	sent := map[string]place{}
 	var body strings.Builder
 	events := 1 + w.random.IntN(30)
-	if w.random.IntN(4) == 0 {
+	if w.random.IntN(20) == 0 {
 		events += 2000 // whose batches are large enough to be in memory that is used again
 	}
 	for range events {
