@@ -18,6 +18,13 @@ var commandMutations = []mutation{
 		in:    "cmd/parquay", run: "TestModelOfTheWhole",
 	},
 	{
+		name:  "a failed sync counts as a good one",
+		rule:  i5,
+		file:  "buffer/journal/append.go",
+		edits: replace("if err := w.file.Sync(); err != nil {", "if err := w.file.Sync(); err != nil && false {"),
+		in:    "cmd/parquay", run: "TestModelOfTheWhole",
+	},
+	{
 		name:  "an error of the journal is answered as a 500",
 		rule:  i5,
 		file:  "cmd/parquay/wire.go",
