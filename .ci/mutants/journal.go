@@ -39,10 +39,17 @@ var journalMutations = []mutation{
 		in:    "buffer/journal", run: "TestRecoveryMatrix|TestWriteMatrix|TestDiskConformance",
 	},
 	{
+		name:  "the tombstone goes beside the other segments",
+		rule:  noDirectorySync,
+		file:  "buffer/journal/delete.go",
+		edits: replace("\treturn group.Wait()\n", "\tgo func() { _ = group.Wait() }()\n\treturn nil\n"),
+		in:    "buffer/journal", run: "TestRemovalsAtOnce|TestRemovalFails",
+	},
+	{
 		name:  "the tombstone is not synced before the other segments go",
 		rule:  noDirectorySync,
 		file:  "buffer/journal/delete.go",
-		edits: replace("\t\tif err := d.syncDir(d.dir); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tfor _, s := range segments[1:]", "\t\tfor _, s := range segments[1:]"),
+		edits: replace("\t\tif err := d.syncDir(d.dir); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif err := d.removeRest", "\t\tif err := d.removeRest"),
 		in:    "buffer/journal", run: "TestRecoveryMatrix|TestWriteMatrix",
 	},
 	{

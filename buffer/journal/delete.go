@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Delete removes a window. Of several segments the first is made a tombstone, so
@@ -36,10 +38,8 @@ func (d *Disk) delete(id WindowID) error {
 		if err := d.syncDir(d.dir); err != nil {
 			return err
 		}
-		for _, s := range segments[1:] {
-			if err := d.remove(d.path(s.name.String())); err != nil {
-				return err
-			}
+		if err := d.removeRest(id, segments[1:]); err != nil {
+			return err
 		}
 		if err := d.syncDir(d.dir); err != nil {
 			return err
@@ -54,6 +54,33 @@ func (d *Disk) delete(id WindowID) error {
 	}
 	d.forget(id)
 	return nil
+}
+
+// removals is how many segments are removed at once while nothing is appended. The
+// removal of one is mostly a wait for the disk to take note of what is free.
+const removals = 4
+
+// removeRest removes the segments of a window that has a tombstone, in any order. It
+// does so one by one while frames are appended beside it, whose syncs would have to
+// wait for all that the disk is busy with.
+func (d *Disk) removeRest(id WindowID, segments []segment) error {
+	var group errgroup.Group
+	group.SetLimit(removals)
+	if d.appendsBeside(id) {
+		group.SetLimit(1)
+	}
+	for _, s := range segments {
+		group.Go(func() error { return d.remove(d.path(s.name.String())) })
+	}
+	return group.Wait()
+}
+
+// appendsBeside says whether a window other than id may be appended to.
+func (d *Disk) appendsBeside(id WindowID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	current := WindowID{Incarnation: d.inc, Window: d.mu.current}
+	return current != id && d.mu.windows[current] != nil
 }
 
 // tombstone ends the name of a segment whose window is being deleted.
