@@ -27,13 +27,17 @@ const (
 	// maxFolders bounds the folders that are remembered, in some megabytes: each tenant
 	// has one, one a day and one an hour.
 	maxFolders = 64 << 10
+
+	// dirPortion is enough for a disk to write at full speed, and for small files none.
+	dirPortion = 4 << 20
 )
 
 // dirBucket keeps objects below root. A name, once linked, is never linked to
 // another file: that is what makes Put conditional.
 type dirBucket struct {
-	fs   FS
-	root string
+	fs      FS
+	root    string
+	portion int // of a file that is written, before the disk is told to begin
 
 	mu struct {
 		sync.Mutex
@@ -46,7 +50,7 @@ type dirBucket struct {
 // newDir returns the bucket in a directory. It is made by the first Put, so that
 // a bucket that is only read is not touched.
 func newDir(fsys FS, root string) *dirBucket {
-	b := &dirBucket{fs: fsys, root: filepath.Clean(root)}
+	b := &dirBucket{fs: fsys, root: filepath.Clean(root), portion: dirPortion}
 	b.mu.folders = make(map[string]string)
 	return b
 }
@@ -165,10 +169,35 @@ func (b *dirBucket) writeTemp(ctx context.Context, temp string, body Body) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := copyTo(f, contextReader(ctx, bodyReader(body))); err != nil {
+	if _, err := copyTo(b.ahead(f), contextReader(ctx, bodyReader(body))); err != nil {
 		return err
 	}
 	return f.Sync()
+}
+
+// ahead returns what writes to f.
+func (b *dirBucket) ahead(f File) io.Writer {
+	if disk, ok := f.(writeBacker); ok {
+		return &aheadWriter{file: f, disk: disk, portion: b.portion}
+	}
+	return f
+}
+
+// aheadWriter has the disk write what it has while the rest is copied: of a large file
+// the sync waits for the last bytes alone.
+type aheadWriter struct {
+	file             File
+	disk             writeBacker
+	portion, pending int
+}
+
+func (w *aheadWriter) Write(p []byte) (int, error) {
+	n, err := w.file.Write(p)
+	if w.pending += n; err == nil && w.pending >= w.portion {
+		w.pending = 0
+		err = w.disk.WriteBack()
+	}
+	return n, err
 }
 
 func (b *dirBucket) Get(_ context.Context, key string) (io.ReadCloser, error) {

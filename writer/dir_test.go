@@ -27,8 +27,15 @@ var crashObjects = map[string][]byte{
 
 // Whatever single step fails, is done and fails, or is cut by a power failure: an
 // object whose Put returned nil is there after a power failure, an object that is
-// there is whole, and another process completes the rest.
+// there is whole, and another process completes the rest. So it is, too, where the disk
+// is told to begin before all is written.
 func TestDirSurvivesEveryStep(t *testing.T) {
+	for _, portion := range []int{4 << 20, 1} {
+		t.Run(fmt.Sprint("portion ", portion), func(t *testing.T) { survivesEveryStep(t, portion) })
+	}
+}
+
+func survivesEveryStep(t *testing.T, portion int) {
 	outcomes := map[string]crashfs.Outcome{"fail": crashfs.Fail, "fail done": crashfs.FailDone, "crash": crashfs.Crash}
 	for name, outcome := range outcomes {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +44,7 @@ func TestDirSurvivesEveryStep(t *testing.T) {
 				for ; ; k++ {
 					fsys := crashfs.New(seed)
 					fsys.Inject(crashfs.At(k, outcome))
-					done := putTwice(fsys)
+					done := putTwice(fsys, portion)
 					if fsys.Operations() <= k {
 						break
 					}
@@ -47,7 +54,7 @@ func TestDirSurvivesEveryStep(t *testing.T) {
 					checkObjects(t, what, next, done)
 
 					// Recovery puts everything again.
-					done = putTwice(next)
+					done = putTwice(next, portion)
 					if len(done) != len(crashObjects) {
 						t.Fatalf("%s: the next process stores %d of %d objects", what, len(done), len(crashObjects))
 					}
@@ -64,8 +71,9 @@ func TestDirSurvivesEveryStep(t *testing.T) {
 
 // putTwice puts every object, and again if that fails, and returns those that are
 // confirmed.
-func putTwice(fsys vfs.FS) map[string]bool {
+func putTwice(fsys vfs.FS, portion int) map[string]bool {
 	b := writer.NewDir(fsys, crashRoot)
+	writer.SetPortion(b, portion)
 	done := map[string]bool{}
 	for range 2 {
 		for _, key := range slices.Sorted(maps.Keys(crashObjects)) {
@@ -99,6 +107,37 @@ func checkObjects(t *testing.T, what string, fsys vfs.FS, done map[string]bool) 
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A large file is on its way to the disk while it is copied, a small one not before its
+// sync. What the disk reports then is final for the file: the next attempt writes another.
+func TestDirWritesBack(t *testing.T) {
+	const portion = 4 << 20
+	put := func(size int, outcome crashfs.Outcome) (steps string, err error) {
+		fsys := crashfs.New(1)
+		b := writer.NewDir(fsys, crashRoot)
+		if err := b.Put(t.Context(), "a/1", bytes.NewReader(nil)); err != nil {
+			t.Fatal(err)
+		}
+		at := map[crashfs.Kind]string{crashfs.Create: "C", crashfs.WriteBack: "B", crashfs.Sync: "S", crashfs.Link: "L"}
+		fsys.Inject(func(op crashfs.Op) crashfs.Outcome {
+			steps += at[op.Kind]
+			if op.Kind == crashfs.WriteBack {
+				return outcome
+			}
+			return crashfs.Done
+		})
+		err = b.Put(t.Context(), "a/2", bytes.NewReader(make([]byte, size)))
+		return steps, err
+	}
+	for size, want := range map[int]string{0: "CSL", portion - 1: "CSL", portion: "CBSL", 3*portion - 1: "CBBSL"} {
+		if steps, err := put(size, crashfs.Done); err != nil || steps != want {
+			t.Errorf("a Put of %d bytes: %s, %v; want %s", size, steps, err, want)
+		}
+	}
+	if steps, err := put(2*portion, crashfs.Fail); !errors.Is(err, crashfs.ErrInjected) || steps != "CB" {
+		t.Errorf("a Put that the disk can't write: %s, %v", steps, err)
 	}
 }
 

@@ -11,6 +11,10 @@ import (
 // NewDir is the bucket in a directory.
 func NewDir(fsys FS, root string) Bucket { return newDir(fsys, root) }
 
+// SetPortion changes how much of a file a bucket in a directory writes before it tells
+// the disk to begin.
+func SetPortion(b Bucket, bytes int) { b.(*dirBucket).portion = bytes }
+
 // SetStall changes after how long an S3 bucket gives up on a silent peer.
 func SetStall(b Bucket, d time.Duration) { b.(*s3Bucket).stall = d }
 

@@ -16,6 +16,10 @@ type File = interface {
 	Close() error
 }
 
+// writeBacker is a File that can begin early what Sync ends. What it has begun is durable
+// after Sync; its error is as final as that of Sync.
+type writeBacker interface{ WriteBack() error }
+
 // FS is the part of a file system that the writer uses. Names are paths of the
 // operating system; errors are recognised with errors.Is by those of io/fs.
 type FS interface {

@@ -130,6 +130,20 @@ var bucketMutations = []mutation{
 		in:    "writer", run: "TestDirSurvivesEveryStep",
 	},
 	{
+		name:  "what the disk has begun to write counts as synced",
+		rule:  ackBeforeSync,
+		file:  "writer/dir.go",
+		edits: replace("\treturn f.Sync()\n", "\tif w, ok := f.(writeBacker); ok {\n\t\treturn w.WriteBack()\n\t}\n\treturn f.Sync()\n"),
+		in:    "writer", run: "TestDirSurvivesEveryStep",
+	},
+	{
+		name:  "a file is synced that the disk failed to write before",
+		rule:  retryAfterError,
+		file:  "writer/dir.go",
+		edits: replace("\t\terr = w.disk.WriteBack()\n", "\t\t_ = w.disk.WriteBack()\n"),
+		in:    "writer", run: "TestDirSurvivesEveryStep",
+	},
+	{
 		name:  "an object's folder is not synced",
 		rule:  noDirectorySync,
 		file:  "writer/dir.go",

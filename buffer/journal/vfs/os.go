@@ -49,10 +49,20 @@ func (OS) Open(name string) (File, error) {
 // would write as well, cost a journal commit of the file system and help nobody.
 type file struct{ *os.File }
 
+var _ WriteBacker = (*file)(nil)
+
 // Sync makes the bytes and the length durable.
 func (f *file) Sync() error {
 	if err := fdatasync(f.File); err != nil {
 		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// WriteBack begins to write the bytes, where the system has a call for that.
+func (f *file) WriteBack() error {
+	if err := writeBack(f.File); err != nil {
+		return &fs.PathError{Op: "sync_file_range", Path: f.Name(), Err: err}
 	}
 	return nil
 }

@@ -35,6 +35,15 @@ type File = interface {
 	Close() error
 }
 
+// WriteBacker is a File that can begin early what Sync ends: of many bytes the disk
+// has written most by the time the last ones come. Not every File is one.
+type WriteBacker interface {
+	// WriteBack has the bytes so far written, and may return long before they are. It
+	// promises nothing: what it has begun is durable after Sync. Its error is as final
+	// as that of Sync, which need not report the same failure again.
+	WriteBack() error
+}
+
 // FS is a file system. Names are slash-separated paths. Errors match fs.ErrExist
 // and fs.ErrNotExist where those are the cause. All methods may be called
 // concurrently.

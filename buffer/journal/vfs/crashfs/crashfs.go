@@ -18,7 +18,8 @@
 // When a Sync fails, a random part of its bytes is on the disk, the rest never
 // will be, and the next Sync returns nil. That is what Linux does: the pages are
 // clean after the failure was reported once. The running process still reads what
-// it wrote. A failed SyncDir is the same for names.
+// it wrote. A failed SyncDir is the same for names, and a failed WriteBack the same as
+// a failed Sync. One that is done keeps a random part and promises nothing.
 //
 // Every call is an operation with a number from 0. An [Injector] is asked before
 // each and decides what becomes of it, so a test can fail or crash the k-th
@@ -69,23 +70,24 @@ type Op struct {
 // Kind is what an operation does.
 type Kind string
 
-// The kinds. Open files' operations are Write, Read, Sync and Close.
+// The kinds. Open files' operations are Write, Read, WriteBack, Sync and Close.
 const (
-	Create  Kind = "create"
-	Open    Kind = "open"
-	Write   Kind = "write"
-	Read    Kind = "read"
-	Sync    Kind = "sync"
-	Close   Kind = "close"
-	Link    Kind = "link"
-	Rename  Kind = "rename"
-	Remove  Kind = "remove"
-	Mkdir   Kind = "mkdir" // MkdirAll is several operations: Stat, Mkdir, SyncDir
-	ReadDir Kind = "readdir"
-	Stat    Kind = "stat"
-	SyncDir Kind = "syncdir"
-	Free    Kind = "free"
-	Lock    Kind = "lock"
+	Create    Kind = "create"
+	Open      Kind = "open"
+	Write     Kind = "write"
+	Read      Kind = "read"
+	WriteBack Kind = "writeback"
+	Sync      Kind = "sync"
+	Close     Kind = "close"
+	Link      Kind = "link"
+	Rename    Kind = "rename"
+	Remove    Kind = "remove"
+	Mkdir     Kind = "mkdir" // MkdirAll is several operations: Stat, Mkdir, SyncDir
+	ReadDir   Kind = "readdir"
+	Stat      Kind = "stat"
+	SyncDir   Kind = "syncdir"
+	Free      Kind = "free"
+	Lock      Kind = "lock"
 )
 
 // Outcome is what becomes of an operation.

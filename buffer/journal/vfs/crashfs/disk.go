@@ -5,6 +5,7 @@ package crashfs
 
 import (
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path"
 	"slices"
@@ -140,6 +141,13 @@ func (d *disk) sync(n *inode) {
 		copy(n.disk[b*block:], n.data[b*block:min((b+1)*block, len(n.data))])
 	}
 	clear(n.dirty)
+}
+
+// begin keeps a random part of a file's bytes; the others are as dirty as before.
+func (d *disk) begin(n *inode) {
+	dirty := maps.Clone(n.dirty)
+	d.lose(n)
+	n.dirty = dirty
 }
 
 // lose keeps a random part of a file's bytes and calls all of them clean.

@@ -350,6 +350,14 @@ func (f *file) Sync() error {
 	}, func() { f.fs.disk.lose(f.inode) })
 }
 
+// WriteBack keeps some of the file's bytes. It fails as Sync does.
+func (f *file) WriteBack() error {
+	return f.do(WriteBack, 0, 0, func() error {
+		f.fs.disk.begin(f.inode)
+		return nil
+	}, func() { f.fs.disk.lose(f.inode) })
+}
+
 // Close closes the file, also when it fails.
 func (f *file) Close() error {
 	return f.do(Close, 0, 0, func() error {

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) (fsys vfs.FS, dir string)) {
 		{"readdir", testReadDir},
 		{"stat", testStat},
 		{"sync", testSync},
+		{"write back", testWriteBack},
 		{"free", testFree},
 		{"lock", testLock},
 		{"race", testRace},
@@ -285,6 +286,31 @@ func testSync(t *testing.T, s suite) {
 	s.want(f.Close(), nil)
 	s.want(s.SyncDir(s.dir), nil)
 	s.want(s.SyncDir(s.path("none")), fs.ErrNotExist)
+}
+
+// testWriteBack is for files that can begin a sync early: nothing else comes of it.
+func testWriteBack(t *testing.T, s suite) {
+	f, err := s.Create(s.path("a"))
+	s.want(err, nil)
+	w, ok := f.(vfs.WriteBacker)
+	if !ok {
+		s.want(f.Close(), nil)
+		return
+	}
+	s.want(w.WriteBack(), nil)
+	for range 3 {
+		_, err = f.Write([]byte("one"))
+		s.want(err, nil)
+		s.want(w.WriteBack(), nil)
+	}
+	s.wantContent("a", "oneoneone")
+	s.want(f.Sync(), nil)
+	s.want(w.WriteBack(), nil)
+	s.want(f.Close(), nil)
+	s.wantContent("a", "oneoneone")
+	if err := w.WriteBack(); err == nil {
+		t.Fatal("a closed file was written back")
+	}
 }
 
 func testFree(t *testing.T, s suite) {
