@@ -73,7 +73,7 @@ func (e *encoder) encodeChunk(c *chunk, l *leaf, rows []uint32) error {
 	}
 	if c.encoding == format.RLEDictionary {
 		n := e.dict.distinct.n
-		e.page.raw = e.dict.distinct.appendPlain(e.page.raw, l, 0, n)
+		e.page.addPlain(&e.dict.distinct, l, 0, n)
 		e.page.writeDictionary(c, n)
 	}
 	return e.encodePages(c, l, max(ceilDiv(e.plainSize(c, l), pageBytes), 1))
@@ -186,7 +186,7 @@ func (e *encoder) addValues(c *chunk, l *leaf, from, to int) (err error) {
 		}
 		p.raw = appendPacked(p.raw, p.int32s)
 	default:
-		p.raw = s.appendPlain(p.raw, l, from, to)
+		p.addPlain(s, l, from, to)
 	}
 	return nil
 }

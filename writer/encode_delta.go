@@ -45,6 +45,12 @@ func (p *pageWriter) addDeltas(text []byte, spans []span) {
 		d.prefixes[i], d.suffixes[i] = length, int32(s.len())-length
 	}
 	p.raw = appendPacked(appendPacked(p.raw, d.prefixes), d.suffixes)
+	if n > 1 {
+		// The first has no prefix, so the others may be as long as each other, without it.
+		if length := d.suffixes[1]; !slices.ContainsFunc(d.suffixes[1:], func(l int32) bool { return l != length }) {
+			p.alike = alike{len(p.raw) + int(d.suffixes[0]), int(length)}
+		}
+	}
 	for i, s := range spans {
 		p.raw = append(p.raw, text[s.from+uint32(d.prefixes[i]):s.to]...)
 	}

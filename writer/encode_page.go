@@ -27,11 +27,13 @@ const compressionWindow = 1 << 20
 
 // pageWriter appends pages to out. All its memory is reused.
 type pageWriter struct {
-	out  []byte
-	zstd *zstd.Encoder
+	out    []byte
+	zstd   *zstd.Encoder
+	framer *framer
 
 	// The page at work.
 	raw     []byte  // before compression
+	alike   alike   // strings in it
 	packed  []byte  // after it
 	scratch []byte  // encodings want a buffer that they may overwrite
 	int32s  []int32 // as above
@@ -51,7 +53,7 @@ func newPageWriter() (pageWriter, error) {
 	if err != nil {
 		return pageWriter{}, fmt.Errorf("make a zstd encoder: %w", err)
 	}
-	return pageWriter{zstd: z}, nil
+	return pageWriter{zstd: z, framer: &framer{search: z}}, nil
 }
 
 // addLevels adds the levels of n entries to the page: those given, or n times the
@@ -72,6 +74,16 @@ func (p *pageWriter) addLevels(levels []byte, n int, level, highest byte) error 
 	}
 	binary.LittleEndian.PutUint32(p.raw[at:], uint32(len(p.raw)-at-4))
 	return nil
+}
+
+// addPlain adds the values [from, to) in plain encoding to the page.
+func (p *pageWriter) addPlain(s *values, l *leaf, from, to int) {
+	if l.physical == format.ByteArray {
+		if length, ok := sameLength(s.spans[from:to]); ok {
+			p.alike = alike{len(p.raw), 4 + length}
+		}
+	}
+	p.raw = s.appendPlain(p.raw, l, from, to)
 }
 
 // writeDictionary ends the page as the dictionary of the chunk.
@@ -116,7 +128,10 @@ func (p *pageWriter) begin(t format.PageType, compress bool) compact {
 	// parquet-go is one, that take a column's codec in all row groups from the first.
 	p.packed = p.packed[:0]
 	if compress {
-		p.packed = p.zstd.EncodeAll(p.raw, p.packed)
+		var done bool
+		if p.packed, done = p.framer.append(p.packed, p.raw, p.alike); !done {
+			p.packed = p.zstd.EncodeAll(p.raw, p.packed)
+		}
 	} else {
 		p.packed = appendStored(p.packed, p.raw)
 	}
@@ -134,7 +149,7 @@ func (p *pageWriter) end(c *chunk, h compact) {
 	p.out = append(h.b, p.packed...)
 	c.plainSize += int64(n + len(p.raw))
 	c.size += int64(n + len(p.packed))
-	p.raw = p.raw[:0]
+	p.raw, p.alike = p.raw[:0], alike{}
 }
 
 const (
