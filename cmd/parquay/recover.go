@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"parquay/buffer"
+	"parquay/buffer/journal"
 	"parquay/buffer/journal/vfs"
 )
 
@@ -76,12 +77,12 @@ func runRecover(ctx context.Context, cmd command, args []string, c console) erro
 		ctx, cancel = context.WithTimeout(ctx, *within)
 		defer cancel()
 	}
-	return recoverJournal(ctx, s, c)
+	return recoverJournal(ctx, s, failpointFS(vfs.OS{}), c)
 }
 
 // recoverJournal runs what serve does, without listeners, until nothing is left or
 // ctx ends.
-func recoverJournal(ctx context.Context, s Settings, c console) error {
+func recoverJournal(ctx context.Context, s Settings, fsys vfs.FS, c console) error {
 	tables, err := loadTables(s.Schemas)
 	if err != nil {
 		return usageError{err}
@@ -91,7 +92,7 @@ func recoverJournal(ctx context.Context, s Settings, c console) error {
 		return err
 	}
 	log := newLogger(s, c.err)
-	p, err := openPipeline(ctx, s, tables, failpointFS(vfs.OS{}), newRegistry(), log)
+	p, err := openPipeline(ctx, s, tables, fsys, newRegistry(), log)
 	if err != nil {
 		return err
 	}
@@ -108,6 +109,9 @@ func recoverJournal(ctx context.Context, s Settings, c console) error {
 	if err != nil {
 		return err
 	}
+	if err := emptied(s.journalDir()); err != nil {
+		return err
+	}
 	after, err := aside(s.journalDir())
 	if err != nil {
 		return err
@@ -118,6 +122,20 @@ func recoverJournal(ctx context.Context, s Settings, c console) error {
 	}
 	_, err = fmt.Fprintf(c.out, "%s: everything is in the bucket\n", s.journalDir())
 	return err
+}
+
+// emptied is an error if a journal has windows after all was flushed. A process goes on
+// when it can't delete one, for the next does; but here a 0 says that nothing is left.
+func emptied(dir string) error {
+	left, err := journal.Look(vfs.OS{}, dir)
+	if err != nil {
+		return err
+	}
+	if n := len(left.Windows()); n > 0 {
+		return fmt.Errorf("%d windows (%d bytes) are done with and could not be taken out of %s: mend what the log says of that, and recover it again",
+			n, left.Usage(), dir)
+	}
+	return nil
 }
 
 // aside counts the segments that are in quarantine and no longer in the journal: those
