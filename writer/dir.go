@@ -27,9 +27,6 @@ const (
 	// maxFolders bounds the folders that are remembered, in some megabytes: each tenant
 	// has one, one a day and one an hour.
 	maxFolders = 64 << 10
-
-	// dirPortion is enough for a disk to write at full speed, and for small files none.
-	dirPortion = 4 << 20
 )
 
 // dirBucket keeps objects below root. A name, once linked, is never linked to
@@ -173,31 +170,6 @@ func (b *dirBucket) writeTemp(ctx context.Context, temp string, body Body) (err 
 		return err
 	}
 	return f.Sync()
-}
-
-// ahead returns what writes to f.
-func (b *dirBucket) ahead(f File) io.Writer {
-	if disk, ok := f.(writeBacker); ok {
-		return &aheadWriter{file: f, disk: disk, portion: b.portion}
-	}
-	return f
-}
-
-// aheadWriter has the disk write what it has while the rest is copied: of a large file
-// the sync waits for the last bytes alone.
-type aheadWriter struct {
-	file             File
-	disk             writeBacker
-	portion, pending int
-}
-
-func (w *aheadWriter) Write(p []byte) (int, error) {
-	n, err := w.file.Write(p)
-	if w.pending += n; err == nil && w.pending >= w.portion {
-		w.pending = 0
-		err = w.disk.WriteBack()
-	}
-	return n, err
 }
 
 func (b *dirBucket) Get(_ context.Context, key string) (io.ReadCloser, error) {

@@ -139,7 +139,7 @@ var bucketMutations = []mutation{
 	{
 		name:  "a file is synced that the disk failed to write before",
 		rule:  retryAfterError,
-		file:  "writer/dir.go",
+		file:  "writer/dir_ahead.go",
 		edits: replace("\t\terr = w.disk.WriteBack()\n", "\t\t_ = w.disk.WriteBack()\n"),
 		in:    "writer", run: "TestDirSurvivesEveryStep",
 	},

@@ -195,7 +195,7 @@ var writerMutations = []mutation{
 	{
 		name:  "what is before a page's strings ends its frame",
 		rule:  i1,
-		file:  "writer/encode_alike.go",
+		file:  "writer/encode_frame.go",
 		edits: replace("dst[at] &^= 1", "dst[at] &^= 0"),
 		in:    "writer", run: "TestFramer",
 	},
@@ -209,7 +209,7 @@ var writerMutations = []mutation{
 	{
 		name:  "a block of a page may be larger than the format's",
 		rule:  i1,
-		file:  "writer/encode_alike.go",
+		file:  "writer/encode_frame.go",
 		edits: replace("const blockBytes = 127 << 10", "const blockBytes = 129 << 10"),
 		in:    "writer", run: "TestFramer.*",
 	},
