@@ -202,6 +202,7 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 // encode makes a row group of rows, which groups yielded.
 func (e *encoder) encode(rows []uint32) (rowGroup, error) {
 	e.page.out, e.bounds, e.hashes = e.page.out[:0], e.bounds[:0], e.hashes[:0]
+	e.page.discard() // what a failure in the middle of a page has left, of another tenant perhaps (I8)
 	g := rowGroup{
 		rows:    len(rows),
 		minTime: e.times.Int64(int(rows[0])),

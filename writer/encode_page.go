@@ -149,8 +149,11 @@ func (p *pageWriter) end(c *chunk, h compact) {
 	p.out = append(h.b, p.packed...)
 	c.plainSize += int64(n + len(p.raw))
 	c.size += int64(n + len(p.packed))
-	p.raw, p.alike = p.raw[:0], alike{}
+	p.discard()
 }
+
+// discard empties the page at work.
+func (p *pageWriter) discard() { p.raw, p.alike = p.raw[:0], alike{} }
 
 const (
 	// minCompressed is the size from which pages are worth the three microseconds that

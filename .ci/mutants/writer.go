@@ -213,4 +213,11 @@ var writerMutations = []mutation{
 		edits: replace("const blockBytes = 127 << 10", "const blockBytes = 129 << 10"),
 		in:    "writer", run: "TestFramer.*",
 	},
+	{
+		name:  "a page begins with what a failure has left of another tenant's",
+		rule:  i8,
+		file:  "writer/encode.go",
+		edits: replace("\te.page.discard() ", "\t"),
+		in:    "writer", run: "TestHalfAPage",
+	},
 }
