@@ -94,4 +94,11 @@ var commandMutations = []mutation{
 		edits: replace("if err != nil {\n\t\t\t\treturn false, err\n\t\t\t}", "if err != nil {\n\t\t\t\tcontinue\n\t\t\t}"),
 		in:    "cmd/parquay", run: "TestInJournals",
 	},
+	{
+		name:  "a recovery that can't delete a window says that all is well",
+		rule:  i7,
+		file:  "cmd/parquay/recover.go",
+		edits: replace("if n := len(left.Windows()); n > 0 {", "if n := len(left.Windows()); n < 0 {"),
+		in:    "cmd/parquay", run: "TestRecoverCannotDelete",
+	},
 }

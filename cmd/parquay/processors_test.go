@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -26,7 +24,7 @@ func TestSpareProcessor(t *testing.T) {
 		if !ok {
 			t.Fatalf("it ended before it served:\n%s", p.log.text())
 		}
-		metrics := fetch(t, "http://"+line.Admin+"/metrics")
+		_, metrics := request(t, "GET", "http://"+line.Admin+"/metrics", "")
 		found := regexp.MustCompile(`(?m)^go_sched_gomaxprocs_threads (\d+)$`).FindStringSubmatch(metrics)
 		if found == nil {
 			t.Fatalf("no such metric in\n%s", metrics)
@@ -40,7 +38,7 @@ func TestSpareProcessor(t *testing.T) {
 		}
 		stacks := ""
 		for !begun(stacks) {
-			stacks = fetch(t, "http://"+line.Admin+"/debug/pprof/goroutine?debug=2")
+			_, stacks = request(t, "GET", "http://"+line.Admin+"/debug/pprof/goroutine?debug=2", "")
 		}
 		n.encoders = strings.Count(stacks, "\nparquay/buffer.(*Buffer).encode(")
 		return n
@@ -59,19 +57,4 @@ func TestSpareProcessor(t *testing.T) {
 			t.Errorf("GOMAXPROCS=%s, ack=%s: %+v, want %+v", c.gomaxprocs, c.ack, n, c.want)
 		}
 	}
-}
-
-// fetch is what a URL answers with.
-func fetch(t *testing.T, url string) string {
-	t.Helper()
-	answer, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
