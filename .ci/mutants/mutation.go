@@ -69,7 +69,7 @@ const (
 
 // mutations is the whole list.
 func mutations() []mutation {
-	return slices.Concat(journalMutations,
+	return slices.Concat(journalMutations, proofMutations,
 		committerMutations, flushMutations, replayMutations, memoryMutations, accountMutations,
 		writerMutations, bucketMutations, serverMutations, schemaMutations, commandMutations)
 }

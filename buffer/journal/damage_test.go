@@ -80,6 +80,13 @@ func (m *medium) remove(file string) {
 	}
 }
 
+func (m *medium) rename(file, name string) {
+	m.t.Helper()
+	if err := m.Rename(file, name); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // frame is the bytes of a frame, and where they are.
 func (m *medium) frame(seq uint64) (file string, at int, frame []byte) {
 	m.t.Helper()

@@ -30,6 +30,28 @@ func (d *Disk) delete(id WindowID) error {
 	if w == nil {
 		return nil
 	}
+	proved, err := d.prove(id)
+	if err == nil && proved {
+		err = d.removeProved(id, segments)
+	} else if err == nil {
+		err = d.removeWindow(id, segments)
+	}
+	if err != nil {
+		return err
+	}
+	return d.forget(id)
+}
+
+// removeProved removes the segments of a window that the proof is a tombstone for.
+func (d *Disk) removeProved(id WindowID, segments []segment) error {
+	if err := d.removeRest(id, segments); err != nil {
+		return err
+	}
+	return d.syncDir(d.dir)
+}
+
+// removeWindow removes the segments of a window that has no tombstone yet.
+func (d *Disk) removeWindow(id WindowID, segments []segment) error {
 	first := d.path(segments[0].name.String())
 	if len(segments) > 1 {
 		if err := d.fs.Rename(first, first+tombstone); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -49,11 +71,7 @@ func (d *Disk) delete(id WindowID) error {
 	if err := d.remove(first); err != nil {
 		return err
 	}
-	if err := d.syncDir(d.dir); err != nil {
-		return err
-	}
-	d.forget(id)
-	return nil
+	return d.syncDir(d.dir)
 }
 
 // removals is how many segments are removed at once while nothing is appended. The
@@ -87,20 +105,25 @@ func (d *Disk) appendsBeside(id WindowID) bool {
 const tombstone = ".deleted"
 
 func isTombstone(file string) bool {
-	segment, ok := strings.CutSuffix(file, tombstone)
-	if !ok {
-		return false
-	}
-	_, ok = parseName(segment)
+	_, ok := parseTombstone(file)
 	return ok
 }
 
-// finishDeletions removes what is left of windows that have a tombstone.
+// parseTombstone is false for all that is not a tombstone's name.
+func parseTombstone(file string) (name, bool) {
+	segment, ok := strings.CutSuffix(file, tombstone)
+	if !ok {
+		return name{}, false
+	}
+	return parseName(segment)
+}
+
+// finishDeletions removes what is left of windows that have a tombstone, and the
+// tombstones, but for those that prove something.
 func (d *Disk) finishDeletions(entries []fs.DirEntry) (map[WindowID]bool, error) {
 	deleted := map[WindowID]bool{}
 	for _, e := range entries {
-		if isTombstone(e.Name()) {
-			n, _ := parseName(strings.TrimSuffix(e.Name(), tombstone))
+		if n, ok := parseTombstone(e.Name()); ok {
 			deleted[n.id] = true
 		}
 	}
@@ -118,7 +141,7 @@ func (d *Disk) finishDeletions(entries []fs.DirEntry) (map[WindowID]bool, error)
 		return nil, err
 	}
 	for _, e := range entries {
-		if isTombstone(e.Name()) {
+		if n, ok := parseTombstone(e.Name()); ok && d.mu.proofs[n.id] != n {
 			if err := d.remove(d.path(e.Name())); err != nil {
 				return nil, err
 			}
@@ -140,6 +163,9 @@ func (d *Disk) quarantine(id WindowID) error {
 	if err != nil {
 		return err
 	}
+	if _, err := d.prove(id); err != nil {
+		return err
+	}
 	// At every point in here each segment has a durable name.
 	for _, s := range segments {
 		if err := d.remove(d.path(s.name.String())); err != nil {
@@ -149,8 +175,7 @@ func (d *Disk) quarantine(id WindowID) error {
 	if err := d.syncDir(d.dir); err != nil {
 		return err
 	}
-	d.forget(id)
-	return nil
+	return d.forget(id)
 }
 
 // Keep links a window's segments into the directory that Quarantine moves them to.
@@ -183,18 +208,27 @@ func (d *Disk) keep(id WindowID) ([]segment, error) {
 	return segments, d.syncDir(aside)
 }
 
-// forget takes a window that is gone out of the books.
-func (d *Disk) forget(id WindowID) {
+// forget takes a window that is gone out of the books, and removes the proofs that
+// nobody needs without it.
+func (d *Disk) forget(id WindowID) error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	w := d.mu.windows[id]
-	if w == nil {
-		return
+	if w := d.mu.windows[id]; w != nil {
+		for _, s := range w.segments {
+			d.mu.usage -= s.size
+		}
+		delete(d.mu.windows, id)
 	}
-	for _, s := range w.segments {
-		d.mu.usage -= s.size
+	spent := d.spent(id)
+	d.mu.Unlock()
+	for _, file := range spent {
+		if err := d.remove(d.path(file)); err != nil {
+			return err // the next process removes it
+		}
 	}
-	delete(d.mu.windows, id)
+	if len(spent) == 0 {
+		return nil
+	}
+	return d.syncDir(d.dir)
 }
 
 // remove removes a file that may be gone.

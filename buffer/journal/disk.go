@@ -67,7 +67,8 @@ type Disk struct {
 		closed  bool
 		windows map[WindowID]*window
 		usage   int64
-		current uint64 // the own window that was begun last
+		current uint64            // the own window that was begun last
+		proofs  map[WindowID]name // of windows that are deleted, or about to be: tombstones that say where the one before ends
 	}
 }
 
@@ -130,6 +131,9 @@ func (d *Disk) load() error {
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
 	}
+	if d.mu.proofs, err = proofs(entries); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
 	deleted, err := d.finishDeletions(entries)
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -153,6 +157,7 @@ func (d *Disk) load() error {
 			d.unknown = append(d.unknown, e.Name())
 		}
 	}
+	d.recall()
 	return nil
 }
 

@@ -44,6 +44,9 @@ type WindowID struct {
 
 func (id WindowID) String() string { return fmt.Sprintf("%s-%08d", id.Incarnation, id.Window) }
 
+func (id WindowID) before() WindowID { return WindowID{id.Incarnation, id.Window - 1} }
+func (id WindowID) after() WindowID  { return WindowID{id.Incarnation, id.Window + 1} }
+
 // Table is a table whose batches a window may hold.
 type Table struct {
 	Name     string

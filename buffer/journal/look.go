@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"parquay/buffer/journal/vfs"
 )
@@ -24,22 +23,48 @@ type Snapshot struct{ disk *Disk }
 // not among them. It promises nothing about durability: what it reads may be in the
 // kernel's memory alone.
 func Look(fsys vfs.FS, dir string) (*Snapshot, error) {
-	d := &Disk{fs: fsys, dir: dir}
-	d.mu.windows = map[WindowID]*window{}
-	entries, err := fsys.ReadDir(dir)
-	if err != nil {
+	s := &Snapshot{&Disk{fs: fsys, dir: dir}}
+	if err := s.look(); err != nil {
 		return nil, fmt.Errorf("look at the journal: %w", err)
 	}
-	deleted := map[WindowID]bool{}
+	return s, nil
+}
+
+// look lists the directory twice, since a listing takes its time. It may miss a
+// segment that is gone, and the tombstone that was there before; or have a new segment
+// and not the one before. What was there at the end of the first listing the second
+// one has, or else its tombstone, or it is gone altogether.
+func (s *Snapshot) look() error {
+	d := s.disk
+	d.mu.windows = map[WindowID]*window{}
+	before, err := d.fs.ReadDir(d.dir)
+	if err != nil {
+		return err
+	}
+	entries, err := d.fs.ReadDir(d.dir)
+	if err != nil {
+		return err
+	}
+	if d.mu.proofs, err = proofs(entries); err != nil {
+		return err
+	}
+	deleted, there, newest := map[WindowID]bool{}, map[name]bool{}, map[WindowID]uint64{}
 	for _, e := range entries {
-		if isTombstone(e.Name()) {
-			n, _ := parseName(strings.TrimSuffix(e.Name(), tombstone))
+		if n, ok := parseTombstone(e.Name()); ok {
 			deleted[n.id] = true
+		} else if n, ok := parseName(e.Name()); ok {
+			there[n] = true
+		}
+	}
+	for _, e := range before {
+		if n, ok := parseName(e.Name()); ok {
+			newest[n.id] = max(newest[n.id], n.first)
+			deleted[n.id] = deleted[n.id] || !there[n]
 		}
 	}
 	for _, e := range entries {
 		n, ok := parseName(e.Name())
-		if !ok || deleted[n.id] || !e.Type().IsRegular() {
+		if !ok || deleted[n.id] || n.first > newest[n.id] || !e.Type().IsRegular() {
 			continue
 		}
 		info, err := e.Info()
@@ -47,11 +72,12 @@ func Look(fsys vfs.FS, dir string) (*Snapshot, error) {
 			continue // deleted meanwhile
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look at the journal: %w", err)
+			return err
 		}
 		d.grow(n, info.Size())
 	}
-	return &Snapshot{d}, nil
+	d.recall()
+	return nil
 }
 
 // Windows lists the windows, those of an incarnation together and in their order.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,6 +33,12 @@ func looked(t *testing.T, fsys *crashfs.FS) map[uint64][]uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return framesOf(t, s)
+}
+
+// framesOf are the sequences of the frames of each window, none of which has a hole.
+func framesOf(t *testing.T, s *journal.Snapshot) map[uint64][]uint64 {
+	t.Helper()
 	found := map[uint64][]uint64{}
 	for _, id := range s.Windows() {
 		r, err := s.Open(id)
@@ -117,6 +124,106 @@ func TestLookAtADeletion(t *testing.T) {
 	}
 	if _, err := journal.Look(m.FS, path.Join(directory, "elsewhere")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)
+	}
+}
+
+// changing is a directory that changes while it is listed for the nth time: listed says
+// what that listing has, and change is what comes meanwhile.
+type changing struct {
+	*crashfs.FS
+	nth    int
+	listed func(file string) bool
+	change func()
+}
+
+func (c *changing) ReadDir(dir string) ([]fs.DirEntry, error) {
+	all, err := c.FS.ReadDir(dir)
+	if c.nth--; c.nth == 0 {
+		all = slices.DeleteFunc(all, func(e fs.DirEntry) bool { return !c.listed(path.Join(dir, e.Name())) })
+		c.change()
+	}
+	return all, err
+}
+
+// A listing that is taken while segments go or come may have any of them. Nobody sees a
+// window with a hole for that.
+func TestLookWhileItChanges(t *testing.T) {
+	all := map[uint64][]uint64{1: sequences(1, 30), 2: sequences(31, 33), 3: sequences(34, 45)}
+	without := map[uint64][]uint64{2: all[2], 3: all[3]}
+	begins := func(m *medium, segments []string) {
+		m.rename(segments[0], segments[0]+".deleted")
+		m.remove(segments[1])
+	}
+	for _, test := range []struct {
+		name    string
+		listing int
+		hidden  int                                // the segment of window 1 that it does not have
+		change  func(m *medium, segments []string) // while it is taken
+		want    map[uint64][]uint64
+	}{
+		{"a deletion begins", 1, 1, begins, without},
+		{"a deletion with an empty tombstone begins", 1, 1, func(m *medium, segments []string) {
+			m.replace(segments[0]+".deleted", nil)
+			m.remove(segments[1])
+		}, without},
+		{"a deletion is done", 1, 1, func(m *medium, segments []string) {
+			for _, file := range segments {
+				m.remove(file)
+			}
+		}, without},
+		{"a deletion begins late", 2, 1, begins, without},
+		{"segments come", 1, 1, func(*medium, []string) {}, all},
+		{"a window begins", 1, 0, func(*medium, []string) {}, all},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newMedium(t)
+			segments := m.segments(1)
+			if len(segments) < 3 {
+				t.Fatal(segments)
+			}
+			c := &changing{
+				FS: m.FS, nth: test.listing,
+				listed: func(file string) bool { return file != segments[test.hidden] },
+				change: func() { test.change(m, segments) },
+			}
+			s, err := journal.Look(c, directory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, framesOf(t, s)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Of segments that are made during the second listing it may have the last alone. What
+// was there before is enough.
+func TestLookWhileItGrows(t *testing.T) {
+	m := newMedium(t)
+	for _, file := range append(m.segments(2), m.segments(3)...) {
+		m.remove(file)
+	}
+	segments := m.segments(1)
+	last := len(segments) - 1
+	if last < 2 {
+		t.Fatal(segments)
+	}
+	newest := m.content(segments[last])
+	for _, file := range segments[1:] {
+		m.remove(file)
+	}
+	want := map[uint64][]uint64{1: sequences(1, m.last(segments[0]))}
+	s, err := journal.Look(&changing{
+		FS: m.FS, nth: 1,
+		listed: func(string) bool { return true },
+		change: func() { m.replace(segments[last], newest) },
+	}, directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, framesOf(t, s)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

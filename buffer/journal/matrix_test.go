@@ -404,23 +404,48 @@ func TestRecoveryMatrix(t *testing.T) {
 	})
 }
 
+// Whatever breaks while a window goes before the one that it proves the end of, neither
+// comes back with a hole, and what was acknowledged of the other is there.
+func TestProofMatrix(t *testing.T) {
+	for _, frames := range []int{3, 20} { // in one segment, in several
+		t.Run(fmt.Sprint(frames), func(t *testing.T) {
+			setup := func(seed uint64) (*crashfs.FS, *ledger) { return crashfs.New(seed), newLedger(t) }
+			everyFault(t, setup, func(fsys *crashfs.FS, l *ledger, end func()) {
+				if l.open(fsys) {
+					l.append(1, 3, true)
+					l.append(2, frames, true)
+					l.delete(2)
+					l.append(3, 2, true)
+					l.delete(1)
+					_ = l.Close()
+				}
+				end()
+				fsys.Kill()
+				recoverTwice(t, fsys.Reopen(), l)
+			})
+		})
+	}
+}
+
 // Whatever breaks while a damaged window is put aside, its segments are in the
 // journal or in quarantine, and what was readable is. So they are when it was kept,
 // and deleted after that.
 func TestQuarantineMatrix(t *testing.T) {
-	t.Run("quarantine", func(t *testing.T) {
-		quarantineMatrix(t, func(m journal.Medium, id journal.WindowID) bool {
-			return persistently(func() error { return m.Quarantine(id) }) == nil
+	for window := uint64(1); window <= 2; window++ {
+		t.Run(fmt.Sprint("quarantine of ", window), func(t *testing.T) {
+			quarantineMatrix(t, window, func(m journal.Medium, id journal.WindowID) bool {
+				return persistently(func() error { return m.Quarantine(id) }) == nil
+			})
 		})
-	})
-	t.Run("keep and delete", func(t *testing.T) {
-		quarantineMatrix(t, func(m journal.Medium, id journal.WindowID) bool {
-			return persistently(func() error { return m.Keep(id) }) == nil && persistently(func() error { return m.Delete(id) }) == nil
+		t.Run(fmt.Sprint("keep and delete ", window), func(t *testing.T) {
+			quarantineMatrix(t, window, func(m journal.Medium, id journal.WindowID) bool {
+				return persistently(func() error { return m.Keep(id) }) == nil && persistently(func() error { return m.Delete(id) }) == nil
+			})
 		})
-	})
+	}
 }
 
-func quarantineMatrix(t *testing.T, putAside func(journal.Medium, journal.WindowID) bool) {
+func quarantineMatrix(t *testing.T, window uint64, putAside func(journal.Medium, journal.WindowID) bool) {
 	setup := func(seed uint64) (*crashfs.FS, *ledger) {
 		fsys, l := crashfs.New(seed), newLedger(t)
 		if !l.open(fsys) {
@@ -434,7 +459,9 @@ func quarantineMatrix(t *testing.T, putAside func(journal.Medium, journal.Window
 	everyFault(t, setup, func(fsys *crashfs.FS, l *ledger, end func()) {
 		confirmed := false
 		if m, err := storage(fsys, directory, smallSegments)(journal.NewIncarnation()); err == nil {
-			confirmed = putAside(m, l.id(1))
+			if _, err := m.Windows(); err == nil { // which tells where window 1 ends
+				confirmed = putAside(m, l.id(window))
+			}
 			_ = m.Close()
 		}
 		end()

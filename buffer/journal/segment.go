@@ -83,9 +83,6 @@ type header struct {
 
 func (h *header) name() name { return name{h.ID(), h.first} }
 
-// before is the window before.
-func (h *header) before() WindowID { return WindowID{h.Incarnation, h.Window - 1} }
-
 // append appends the header's bytes to dst.
 func (h *header) append(dst []byte) ([]byte, error) {
 	size := headerMinimum

@@ -30,7 +30,7 @@ func (d *Disk) Windows() ([]WindowID, error) {
 			l.opened = h.Opened
 		}
 		if h != nil && err == nil { // it may be deleted before the one that it proves is read
-			d.ends(h.before(), h.begins)
+			d.ends(h.ID().before(), h.begins)
 		}
 		all = append(all, l)
 	}
@@ -73,9 +73,8 @@ func (d *Disk) find(id WindowID) (*window, []segment) {
 }
 
 // end is the sequence below which all frames of a window were durable: since they were
-// acknowledged by this process, or because the next window was begun after it; unbounded
-// if that is not there to tell, be it never written, unreadable or deleted by another
-// process.
+// acknowledged by this process, or because the next window was begun after it, which that or its
+// tombstone tells; unbounded if neither is there, or unreadable.
 func (d *Disk) end(id WindowID, w *window) uint64 {
 	d.mu.Lock()
 	known := w.end
@@ -83,7 +82,7 @@ func (d *Disk) end(id WindowID, w *window) uint64 {
 	if known > 0 {
 		return known
 	}
-	_, segments := d.find(WindowID{id.Incarnation, id.Window + 1})
+	_, segments := d.find(id.after())
 	if h, err := d.anyHeader(segments); err == nil && h != nil {
 		return h.begins
 	}

@@ -1,0 +1,118 @@
+// The mutations of what the journal knows of windows that are gone, or going.
+
+package main
+
+var proofMutations = []mutation{
+	{
+		name:  "a window takes with it what it proved of the one before",
+		rule:  i4,
+		file:  "buffer/journal/proof.go",
+		edits: replace("if proved || end == 0 {", "if true {"),
+		in:    "buffer/journal", run: "TestProofStays",
+	},
+	{
+		name:  "a proof is not synced before the window goes",
+		rule:  noDirectorySync,
+		file:  "buffer/journal/proof.go",
+		edits: replace("\tif err := d.syncDir(d.dir); err != nil {\n\t\treturn false, err\n\t}\n", ""),
+		in:    "buffer/journal", run: "TestProofMatrix|TestWriteMatrix",
+	},
+	{
+		name:  "a window to quarantine takes with it what it proved",
+		rule:  i4,
+		file:  "buffer/journal/delete.go",
+		edits: replace("if _, err := d.prove(id); err != nil {", "if err := error(nil); err != nil {"),
+		in:    "buffer/journal", run: "TestProofStays",
+	},
+	{
+		name:  "the next process removes a proof",
+		rule:  i4,
+		file:  "buffer/journal/delete.go",
+		edits: replace("ok && d.mu.proofs[n.id] != n {", "ok && n.first > 0 {"),
+		in:    "buffer/journal", run: "TestProofStays",
+	},
+	{
+		name:  "the next process does not read a proof",
+		rule:  i4,
+		file:  "buffer/journal/disk.go",
+		edits: replace("\td.recall()\n", ""),
+		in:    "buffer/journal", run: "TestProofStays",
+	},
+	{
+		name:  "who looks from outside does not read a proof",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/look.go",
+		edits: replace("\td.recall()\n", ""),
+		in:    "buffer/journal", run: "TestProofStays",
+	},
+	{
+		name:  "a proof stays when the window that it is for is gone",
+		rule:  i6,
+		file:  "buffer/journal/proof.go",
+		edits: replace("for _, proof := range []WindowID{id, id.after()} {", "for _, proof := range []WindowID{id} {"),
+		in:    "buffer/journal", run: "TestProofGoes",
+	},
+	{
+		name:  "a proof stays when its window goes last",
+		rule:  i6,
+		file:  "buffer/journal/proof.go",
+		edits: replace("for _, proof := range []WindowID{id, id.after()} {", "for _, proof := range []WindowID{id.after()} {"),
+		in:    "buffer/journal", run: "TestProofGoes",
+	},
+	{
+		name:  "a proof goes while its window is being deleted",
+		rule:  i4,
+		file:  "buffer/journal/proof.go",
+		edits: replace("d.mu.windows[proof] == nil && ", ""),
+		in:    "buffer/journal", run: "TestProof.*",
+	},
+	{
+		name:  "a proof outlives the window that it is for in the next process",
+		rule:  i6,
+		file:  "buffer/journal/proof.go",
+		edits: replace("!ok || !there[n.id.before()] ||", "!ok ||"),
+		in:    "buffer/journal", run: "TestProofGoes",
+	},
+	{
+		name:  "the tombstone of an interrupted deletion is a proof",
+		rule:  i6,
+		file:  "buffer/journal/proof.go",
+		edits: replace("if info.Size() == 0 {", "if info.Size() >= 0 {"),
+		in:    "buffer/journal", run: "TestTombstoneOfADeletion",
+	},
+	{
+		name:  "a window is not deleted where there is no room for a proof",
+		rule:  i6,
+		file:  "buffer/journal/proof.go",
+		edits: replace("return false, nil // what", "return false, err // what"),
+		in:    "buffer/journal", run: "TestNoRoomForAProof",
+	},
+	{
+		name:  "a look takes a tombstone's window for one that is there",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/look.go",
+		edits: replace("deleted[n.id] = true\n\t\t} else", "deleted[n.id] = false\n\t\t} else"),
+		in:    "buffer/journal", run: "TestLook.*",
+	},
+	{
+		name:  "a look takes the first listing for all that was there",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/look.go",
+		edits: replace("\tfor _, e := range entries {\n\t\tn, ok := parseName", "\tfor _, e := range before {\n\t\tn, ok := parseName"),
+		in:    "buffer/journal", run: "TestLook.*",
+	},
+	{
+		name:  "a look takes segments that came during the second listing",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/look.go",
+		edits: replace(" || n.first > newest[n.id]", ""),
+		in:    "buffer/journal", run: "TestLook.*",
+	},
+	{
+		name:  "a look takes what is left of a window that is going",
+		rule:  tornOrDamaged,
+		file:  "buffer/journal/look.go",
+		edits: replace("deleted[n.id] = deleted[n.id] || !there[n]", "_ = there[n]"),
+		in:    "buffer/journal", run: "TestLook.*",
+	},
+}
