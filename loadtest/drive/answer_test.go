@@ -26,6 +26,7 @@ func TestReadAnswer(t *testing.T) {
 		{"until the end", "HTTP/1.1 502 Bad Gateway\r\nServer: proxy\r\n\r\nsorry", 502, "sorry", true, 0},
 		{"interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\ncontent-length:2\r\n\r\nok", 202, "ok", false, 0},
 		{"retry", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 429, "", true, 3 * time.Second},
+		{"of HTTP/1.0", "HTTP/1.0 202 Accepted\r\nContent-Length: 2\r\n\r\nok", 202, "ok", true, 0},
 		{"retry at a date", "HTTP/1.1 503 No\r\nRetry-After: Mon, 23 Nov 2026 07:00:00 GMT\r\nContent-Length: 0\r\n\r\n", 503, "", false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -38,6 +39,7 @@ func TestReadAnswer(t *testing.T) {
 	for _, text := range []string{
 		"", "x\n", "HTTP/1.1 2xx\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 5000) + "\r\n\r\n",
 	} {
 		if a, err := reader(text).read(); err == nil {
@@ -50,6 +52,7 @@ func TestReadAnswer(t *testing.T) {
 func FuzzReadAnswer(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok"))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"))
+	f.Add([]byte("HTTP/1.0 200 \nTransfer-Encoding: chunked\n\n0\r\n\r\n0"))
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nRetry-After: 9\r\n\r\nx"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		ours, err := reader(string(text)).readOne()

@@ -117,6 +117,8 @@ func (c *conn) readOne() (a answer, err error) {
 	if a.status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return a, fmt.Errorf("status line %q", line)
 	}
+	old := line[len("HTTP/1.")] == '0'
+	a.close = old
 	length, chunked := int64(-1), false
 	for {
 		if line, err = c.in.ReadSlice('\n'); err != nil {
@@ -133,9 +135,12 @@ func (c *conn) readOne() (a answer, err error) {
 				return a, fmt.Errorf("header field %q", line)
 			}
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			chunked = bytes.EqualFold(value, []byte("chunked"))
+			if old || !bytes.EqualFold(value, []byte("chunked")) {
+				return a, fmt.Errorf("header field %q: where the body ends is not known", line) // RFC 9112, 6.1 and 6.3
+			}
+			chunked = true
 		case bytes.EqualFold(name, []byte("Connection")):
-			a.close = bytes.EqualFold(value, []byte("close"))
+			a.close = a.close || bytes.EqualFold(value, []byte("close"))
 		case bytes.EqualFold(name, []byte("Parquay-Durability")):
 			a.durability = durability(value)
 		case bytes.EqualFold(name, []byte("Retry-After")):
